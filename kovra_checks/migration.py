@@ -249,6 +249,10 @@ class Policy(Model):
     watch_window: Duration = timedelta(minutes=30)
     propagation_deadline: Duration = timedelta(hours=1)
     action_deadline: Duration = timedelta(minutes=15)
+    patience: Duration = Field(
+        timedelta(0),
+        description="how long a stage may wait for a moment it knows (TTL aged, soak over) before it says so",
+    )
     quiet_interval: Duration = timedelta(seconds=30)
     certificate_margin: Duration = timedelta(days=7)
     error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01

@@ -1,0 +1,9 @@
+"""Faults of the database family."""
+
+from __future__ import annotations
+
+from kovra_checks.lab.faults.base import Fault
+
+__all__ = ["FAULTS"]
+
+FAULTS: tuple[Fault, ...] = ()

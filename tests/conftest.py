@@ -1,0 +1,5 @@
+"""Servers as fixtures, one module each."""
+
+from __future__ import annotations
+
+pytest_plugins: list[str] = []
