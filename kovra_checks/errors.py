@@ -6,6 +6,7 @@ __all__ = [
     "ActionFailed",
     "ConfigError",
     "CouldNotLook",
+    "EvidenceError",
     "KovraChecksError",
     "LeaseHeld",
     "LedgerError",
@@ -54,6 +55,10 @@ class ActionFailed(KovraChecksError):
 
 class UnsafePlan(KovraChecksError):
     """A plan would touch more than is configured, or is not the plan that was reviewed."""
+
+
+class EvidenceError(KovraChecksError):
+    """The evidence or the verdict on disk is not what was sealed, or cannot be read; nothing is judged from it."""
 
 
 class LedgerError(KovraChecksError):
