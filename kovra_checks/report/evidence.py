@@ -97,6 +97,13 @@ class EvidenceWriter:
             file.flush()
             os.fsync(file.fileno())
 
+    def observations(self, stage: str) -> Observations:
+        """What was recorded for *stage* so far; empty if nothing was. For the run that writes it: not yet sealed."""
+        path = self.directory / f"{_safe(stage)}.jsonl"
+        if not path.exists():
+            return Observations(())
+        return _observations(path, path.read_bytes())
+
     def write_json(self, name: str, data: Any) -> None:
         """Write `<name>.json`, replacing an earlier one."""
         write_atomically(self.directory / f"{_safe(name)}.json", (canonical_json(data) + "\n").encode())
@@ -183,10 +190,7 @@ class EvidenceReader:
         name = f"{_safe(stage)}.jsonl"
         if name not in self.manifest.files:
             return Observations(())
-        return Observations(
-            _observation(self.directory / name, number, line)
-            for number, line in enumerate(self._bytes(name).splitlines(), start=1)
-        )
+        return _observations(self.directory / name, self._bytes(name))
 
     def json(self, name: str) -> Any:
         """The content of `<name>.json`. Raises EvidenceError if there is none."""
@@ -226,6 +230,10 @@ def _manifest(path: Path, data: bytes) -> Manifest:
     if manifest.version != 1:
         raise _refused(path, f"version ({manifest.version}) == 1 does not hold")
     return manifest
+
+
+def _observations(path: Path, data: bytes) -> Observations:
+    return Observations(_observation(path, number, line) for number, line in enumerate(data.splitlines(), start=1))
 
 
 def _observation(path: Path, number: int, line: bytes) -> Observation:
