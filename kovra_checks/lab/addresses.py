@@ -77,6 +77,11 @@ class Addresses:
         return self.at(80)
 
     @property
+    def object_store(self) -> str:
+        """The outside party that keeps uploads."""
+        return self.at(81)
+
+    @property
     def control(self) -> str:
         """The lab's own control endpoint."""
         return self.at(90)
