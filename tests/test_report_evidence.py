@@ -66,7 +66,7 @@ def test_what_was_recorded_is_read_back(folder: Path) -> None:
     with pytest.raises(CouldNotLook, match="look at sea: fog"):
         reader.observations("precutover")[Ask("sea")]
     assert reader.json("plan") == {"actions": []}
-    assert (reader.head, reader.stages) == ("bb", ("cutover", "precutover"))
+    assert (reader.head, reader.stages) == ("bb", ("precutover", "cutover"))
     assert len(reader.observations("readiness")) == 0
 
 
@@ -82,6 +82,27 @@ def test_newest_of_equal_keys_counts(tmp_path: Path) -> None:
         Colour("blue"),
         Colour("green"),
     )
+
+
+def test_the_writer_reads_back_what_is_not_sealed_yet(tmp_path: Path) -> None:
+    """Checks of a running stage see each record at once, and no half-written line."""
+    writer = EvidenceWriter(tmp_path)
+    assert len(writer.observations("cutover")) == 0
+    writer.record("cutover", [seen("sky", "grey")])
+    assert writer.observations("cutover")[Ask("sky")] == Colour("grey")
+    writer.record("cutover", [seen("sky", "blue")])
+    with (tmp_path / "cutover.jsonl").open("a") as file:
+        file.write('{"key":"half')
+    assert writer.observations("cutover")[Ask("sky")] == Colour("blue")
+
+
+def test_lines_of_other_logs_are_read_in_order(tmp_path: Path) -> None:
+    """A log of plain objects, such as the traffic, is evidence too."""
+    (tmp_path / "traffic.jsonl").write_text('{"t":2}\n{"t":1}\n')
+    EvidenceWriter(tmp_path).seal(head="", key=None)
+    reader = EvidenceReader(tmp_path)
+    assert reader.lines("traffic") == ({"t": 2}, {"t": 1})
+    assert (reader.lines("watch"), reader.stages) == ((), ())
 
 
 def test_a_line_torn_by_a_crash_is_dropped_by_the_next_record(tmp_path: Path) -> None:

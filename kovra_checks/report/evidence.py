@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from kovra_checks.errors import EvidenceError
 from kovra_checks.outcome import Observation, Observations, adapter, as_json, canonical_json
 from kovra_checks.report.signing import sign, signer_of, verify
+from kovra_checks.stages import STAGES
 
 __all__ = ["MANIFEST", "SIGNATURE", "EvidenceReader", "EvidenceWriter", "Manifest", "write_atomically"]
 
@@ -85,6 +86,7 @@ class EvidenceWriter:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._read: dict[str, tuple[tuple[int, int], Observations]] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
     def record(self, stage: str, observations: Iterable[Observation]) -> None:
@@ -98,11 +100,16 @@ class EvidenceWriter:
             os.fsync(file.fileno())
 
     def observations(self, stage: str) -> Observations:
-        """What was recorded for *stage* so far; empty if nothing was. For the run that writes it: not yet sealed."""
+        """What is recorded of *stage* so far, sealed or not; empty if nothing is. Raises EvidenceError."""
         path = self.directory / f"{_safe(stage)}.jsonl"
         if not path.exists():
             return Observations(())
-        return _observations(path, path.read_bytes())
+        state = (path.stat().st_mtime_ns, path.stat().st_size)
+        if self._read.get(stage, (None, None))[0] != state:
+            # every check of a stage asks, so the file is parsed once per change and not once per check
+            whole = _read(path).rpartition(b"\n")[0]
+            self._read[stage] = (state, _observations(path, whole))
+        return self._read[stage][1]
 
     def write_json(self, name: str, data: Any) -> None:
         """Write `<name>.json`, replacing an earlier one."""
@@ -182,8 +189,8 @@ class EvidenceReader:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Names with observations, sorted."""
-        return tuple(name.removesuffix(".jsonl") for name in sorted(self.manifest.files) if name.endswith(".jsonl"))
+        """Those with observations, in order."""
+        return tuple(stage for stage in STAGES if f"{stage}.jsonl" in self.manifest.files)
 
     def observations(self, stage: str) -> Observations:
         """The newest observation of each question of *stage*; empty if none was recorded. Raises EvidenceError."""
@@ -191,6 +198,14 @@ class EvidenceReader:
         if name not in self.manifest.files:
             return Observations(())
         return _observations(self.directory / name, self._bytes(name))
+
+    def lines(self, name: str) -> tuple[dict[str, Any], ...]:
+        """The objects of `<name>.jsonl`, in order; empty if there is no such file. Raises EvidenceError."""
+        file = f"{_safe(name)}.jsonl"
+        if file not in self.manifest.files:
+            return ()
+        lines = enumerate(self._bytes(file).splitlines(), start=1)
+        return tuple(_parse(self.directory / file, line, number) for number, line in lines)
 
     def json(self, name: str) -> Any:
         """The content of `<name>.json`. Raises EvidenceError if there is none."""
