@@ -63,6 +63,10 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
+    def __repr__(self) -> str:
+        """Short and stable: it becomes part of test parameters and of Allure's history ids."""
+        return f"{type(self).__name__}({getattr(self, 'name', '')})"
+
 
 class Source(Model):
     """Where the workload runs today."""
@@ -295,6 +299,9 @@ class Migration(Model):
     domains: tuple[Domain, ...] = ()
     dns_providers: tuple[DnsProviderConfig, ...] = ()
     resolvers: tuple[Server, ...] = Field((), description="recursive resolvers to ask; public ones unless set")
+    dns_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        53, description="port at which the zones' own nameservers are asked"
+    )
     integrations: tuple[Integration, ...] = ()
     jobs: tuple[Job, ...] = ()
     waivers: tuple[Waiver, ...] = ()
