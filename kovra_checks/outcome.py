@@ -46,10 +46,12 @@ class Question(Generic[A_co]):
     Attributes:
         kind: Stable kebab-case name, e.g. `dns-lookup`. Appears in evidence.
         answer_type: The frozen dataclass the probe returns.
+        settles: True for a question that waits for the world to settle (a propagation watch): put before the others.
     """
 
     kind: ClassVar[str]
     answer_type: ClassVar[type]
+    settles: ClassVar[bool] = False
 
     def fields(self) -> dict[str, Any]:
         """The question as plain JSON data, without its kind."""

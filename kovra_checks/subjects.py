@@ -14,7 +14,7 @@ from kovra_checks.migration import App, Migration, SmokeTest
 __all__ = ["SUBJECTS", "AppRequest", "CriticalQuery", "Subject", "subjects"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AppRequest:
     """One smoke test of one app."""
 
@@ -26,8 +26,11 @@ class AppRequest:
         """`<app>.<smoke test>`: unique, since names hold no dots."""
         return f"{self.app.name}.{self.smoke.name}"
 
+    def __repr__(self) -> str:
+        return f"AppRequest({self.name})"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class CriticalQuery:
     """One query whose answer must be equal on both sides."""
 
@@ -39,6 +42,9 @@ class CriticalQuery:
     def name(self) -> str:
         """`<database>.<query>`."""
         return f"{self.database}.{self.label}"
+
+    def __repr__(self) -> str:
+        return f"CriticalQuery({self.name})"
 
 
 @dataclass(frozen=True, slots=True)

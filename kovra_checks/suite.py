@@ -53,8 +53,8 @@ def check(
         if spec.each not in SUBJECTS:
             raise ValueError(f"{check_id}: each={spec.each!r} is none of {', '.join(SUBJECTS)}")
         wanted, taken = {"migration", spec.each}, set(inspect.signature(function).parameters)
-        if not taken <= wanted:
-            raise ValueError(f"{check_id}: takes {sorted(taken - wanted)}, but only {sorted(wanted)} are given")
+        if not taken <= wanted or spec.each not in taken:
+            raise ValueError(f"{check_id}: takes {sorted(taken)}; it must take {spec.each!r} and may take 'migration'")
         expected = "test_" + check_id.replace("-", "_")
         if function.__name__ not in (expected, expected.removeprefix("test_")):
             raise ValueError(f"{check_id}: the function is named {function.__name__}; name it {expected}")

@@ -1,1 +1,1 @@
-"""See the modules."""
+"""The runner: stages, gates and actions inside one pytest session, distributed or not."""

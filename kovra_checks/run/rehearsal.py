@@ -1,0 +1,105 @@
+"""The rehearsal: the lab as the world. The only way from the package into `kovra_checks.lab`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kovra_checks.lab.client import LabClient
+from kovra_checks.run.context import Run
+from kovra_checks.stages import earlier
+
+__all__ = ["Rehearsal", "RehearsalMoments", "open_lab"]
+
+
+class Rehearsal:
+    """A lab that belongs to this session, or one that is attached to.
+
+    Attributes:
+        client: Speaks to the lab's server process.
+        directory: The lab's folder.
+    """
+
+    def __init__(self, directory: Path, client: LabClient, *, temporary: bool) -> None:
+        self.directory = directory
+        self.client = client
+        self._temporary = temporary
+
+    def close(self, reports: Path) -> None:
+        """Keep the traffic log as evidence; stop what this session started."""
+        self.keep_traffic(reports)
+        self.client.stop()
+        if self._temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def keep_traffic(self, reports: Path) -> None:
+        """Copy the lab's traffic log into the evidence folder."""
+        log = self.directory / "traffic.jsonl"
+        if log.exists():
+            (reports / "evidence").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, reports / "evidence" / "traffic.jsonl")
+
+
+def open_lab(directory: Path | None, faults: Sequence[str], first: str | None, suites: Path) -> Rehearsal:
+    """Start (or attach to) a lab, bring it to the state just before stage *first*, and arm *faults*.
+
+    Args:
+        directory: The lab's folder; a temporary one if None. A running lab in it is attached to and left running.
+        faults: Names from the catalogue.
+        first: The first stage this session is asked for; None if unknown.
+        suites: Folder of the suites, for the stages before *first*.
+    """
+    temporary = directory is None
+    path = Path(tempfile.mkdtemp(prefix="kovra-lab-")) if directory is None else directory
+    running = LabClient.attach(path)
+    owned = running is None
+    client = LabClient.start(path) if running is None else running
+    try:
+        if first is not None and owned and not (path / ".kovra" / "ledger.sqlite3").exists():
+            _bring_to(first, path, suites)
+        for fault in faults:
+            client.arm(fault)
+    except BaseException:
+        client.stop()
+        raise
+    return Rehearsal(path, client, temporary=temporary)
+
+
+def _bring_to(first: str, directory: Path, suites: Path) -> None:
+    """Run the stages before *first* in a session of their own against the same lab."""
+    before = earlier(first)
+    if not before:
+        return
+    sys.stderr.write(f"bringing the lab to the state before {first}: {', '.join(before)} …\n")
+    with tempfile.TemporaryDirectory(prefix="kovra-reports-") as reports:
+        command = [sys.executable, "-m", "pytest", *(str(suites / stage) for stage in before), "--rehearse",
+                   "--lab", str(directory), "--reports", reports, "-q", "-p", "no:cacheprovider",
+                   "-p", "no:allure_pytest"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-40:])
+        raise pytest.UsageError(f"the lab could not be brought to the state before {first}:\n{tail}\n{done.stderr}")
+
+
+class RehearsalMoments:
+    """Plugin object of every process: tells the lab where the run stands, so that armed faults come at their moment."""
+
+    def __init__(self, run: Run) -> None:
+        client = LabClient.attach(Path(run.settings.lab))
+        if client is None:
+            raise pytest.UsageError(f"the lab in {run.settings.lab} does not run any more: see its lab.log")
+        self.client = client
+
+    def pytest_kovra_stage_started(self, stage: str) -> None:
+        """Faults that come before the actions."""
+        self.client.moment(stage, "before-actions")
+
+    def pytest_kovra_before_observing(self, stage: str) -> None:
+        """Faults that come after the actions and before the checks look."""
+        self.client.moment(stage, "before-observing")

@@ -1,0 +1,158 @@
+"""The run from the controller's seat: opens it, keeps the lease alive, ends it with a verdict."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kovra_checks.errors import KovraChecksError
+from kovra_checks.gate import Decision
+from kovra_checks.report import allure
+from kovra_checks.report.summary import write_summary
+from kovra_checks.report.verdict import FILE, Verdict, read_verdict, write_verdict
+from kovra_checks.run.context import Run
+from kovra_checks.run.gatekeeper import Gatekeeper
+from kovra_checks.run.rollback import roll_back, within_watch_window
+from kovra_checks.run.verdict import Ending, compose
+
+__all__ = ["HEARTBEAT", "Conductor", "archive", "new_run_id"]
+
+HEARTBEAT = 5.0
+
+
+def new_run_id() -> str:
+    """Sortable by time, unique: `20261123-104155-1f3a`."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+
+
+def archive(reports: Path) -> None:
+    """Move an earlier run's verdict, summary and evidence aside, so that nothing is lost or mixed."""
+    reports.mkdir(parents=True, exist_ok=True)
+    present = [path for name in (FILE, "summary.html", "junit.xml", "evidence") if (path := reports / name).exists()]
+    if not present:
+        return
+    try:
+        name = read_verdict(reports / FILE).run_id
+    except KovraChecksError:
+        name = f"unfinished-before-{new_run_id()}"  # a run that died before it had a verdict
+    folder = reports / "history" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in present:
+        shutil.rmtree(folder / path.name, ignore_errors=True)
+        shutil.move(path, folder / path.name)
+
+
+class Conductor:
+    """Plugin object of the controller, or of the only process."""
+
+    def __init__(self, run: Run, keeper: Gatekeeper) -> None:
+        self.run = run
+        self.keeper = keeper
+        self.started = datetime.now(UTC)
+        self.rolled_back = False
+        self.verdict: Verdict | None = None
+        self.problems: list[str] = []
+        self._stop = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def _beat(self) -> None:
+        ledger = self.run.ledger
+        while ledger is not None and not self._stop.wait(HEARTBEAT):
+            ledger.renew(self.run.lease)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Record the run before anything else happens."""
+        run = self.run
+        if run.ledger is None:
+            return
+        self._heart.start()
+        settings = run.settings
+        body = {"config_digest": run.migration.digest, "rehearsal": settings.rehearsal, "apply": settings.apply,
+                "plan": settings.pin, "arguments": list(run.config.invocation_params.args)}  # fmt: skip
+        run.ledger.append("run-started", run.secrets.mask_all(body), run=settings.run_id, lease=run.lease)
+        run.evidence.write_json("migration", run.migration.model_dump(mode="json"))
+        told = {"run_id": settings.run_id, "rehearsal": settings.rehearsal, "apply": settings.apply}
+        run.evidence.write_json("run", told)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """After the last item: decide the last gate. An interrupted session decides what it had begun, and says so."""
+        try:
+            result = yield
+        except BaseException as problem:
+            self.keeper.interrupted = f"the session ended early: {type(problem).__name__} {problem}".strip()
+            raise
+        finally:
+            if not session.config.option.collectonly:
+                self.keeper.cross(None)
+        return result
+
+    def pytest_kovra_gate_decided(self, stage: str, decision: Decision) -> None:
+        """A cutover that is NO-GO is undone at once, within the watch window."""
+        run = self.run
+        acted = run.settings.apply and run.recorded is None
+        if stage != "cutover" or not acted or decision.state != "NO-GO" or self.keeper.interrupted:
+            return
+        states = {told["state"] for told in self.keeper.records[stage].actions.values()}
+        if "unknown" in states or not states & {"applied", "failed"} or not within_watch_window(run, datetime.now(UTC)):
+            return
+        result = roll_back(run, run.progress("rollback"))
+        for action in result.undone:
+            if action in self.keeper.records[stage].actions:
+                self.keeper.records[stage].actions[action]["state"] = "undone"
+        self.rolled_back = result.is_complete
+        if result.problem is not None:
+            self.problems.append(f"rollback stopped: {result.problem}")
+        self.problems += [f"old side after the rollback: {finding}" for finding in result.findings]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the verdict and the reports; own the exit status."""
+        if session.config.option.collectonly:
+            self._close()
+            return
+        run = self.run
+        ending = Ending(int(session.exitstatus), self.rolled_back)
+        if run.recorded is None:
+            run.evidence.write_json("actions", self.keeper.actions_told())
+        traffic = count_traffic(run.evidence.directory) if run.recorded is None else None
+        self.verdict = compose(run, self.keeper, ending, started=self.started, traffic=traffic)
+        run.reports.mkdir(parents=True, exist_ok=True)
+        write_verdict(run.reports / FILE, self.verdict)
+        if run.ledger is not None:
+            body = {"verdict": self.verdict.verdict, "exit_code": self.verdict.exit_code, "scope": self.keeper.scope,
+                    "problems": self.problems}  # fmt: skip
+            run.ledger.append("verdict", run.secrets.mask_all(body), run=run.settings.run_id, lease=run.lease)
+            run.seal()
+        self._reports(session)
+        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            session.exitstatus = self.verdict.exit_code
+        self._close()
+
+    def _reports(self, session: pytest.Session) -> None:
+        run, verdict = self.run, self.verdict
+        assert verdict is not None
+        written = [str(run.reports / FILE)]
+        if run.recorded is None:
+            write_summary(run.reports)
+            written.append(str(run.reports / "summary.html"))
+        directory = session.config.getoption("allure_report_dir", None)
+        if directory and allure.is_active(session.config):
+            allure.missing_results(Path(directory), verdict)
+            allure.write_side_files(Path(directory), verdict)
+            written.append(str(directory))
+        told: dict[str, Any] = {"verdict": verdict.verdict, "exit_code": verdict.exit_code}
+        session.config.hook.pytest_kovra_verdict(verdict=told, reports=written)
+
+    def _close(self) -> None:
+        self._stop.set()
+        if self.run.ledger is not None:
+            self.run.ledger.release(self.run.lease)
