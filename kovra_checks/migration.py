@@ -45,15 +45,22 @@ def _host(value: Any) -> Any:
 
 
 SecretRef = Annotated[
-    str, AfterValidator(_reference), Field(description="env:NAME or file:PATH (relative to the file)")
+    str,
+    AfterValidator(_reference),
+    Field(
+        description="env:NAME or file:PATH (relative to the file)",
+        json_schema_extra={"pattern": SECRET_REFERENCE.pattern},
+    ),
 ]
-Url = Annotated[str, AfterValidator(_no_password), Field(pattern=r"^https?://[^\s]+$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_no_password)]
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), Field(description='a number and a unit: "90s", "5m", "48h", "2d"')
 ]
 Size = Annotated[int, BeforeValidator(parse_size), Field(description='bytes with a unit: "512MiB", "10GB"')]
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]
-Host = Annotated[str, BeforeValidator(_host), Field(pattern=HOST, max_length=253)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Status = Annotated[int, Field(ge=100, le=599)]
+Host = Annotated[str, Field(pattern=HOST, max_length=253), BeforeValidator(_host)]
 Server = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+|[0-9a-fA-F:]+)(:\d{1,5})?$|^\[[0-9a-fA-F:]+\]:\d{1,5}$",
                               description='an address, with a port if it is not 53: "192.0.2.1", "127.0.0.1:5353"')]  # fmt: skip
 
@@ -81,9 +88,11 @@ class Target(Model):
     """Kovra Cloud. Its REST paths are not public: `endpoint_map` overrides the assumed ones."""
 
     api_url: Url | None = Field(None, description="base URL of Kovra's API as your organisation was given it")
-    token: SecretRef | None = None
-    tenant: Annotated[str, Field(min_length=1)] = "default"
-    plan: Literal["developer", "team", "business", "enterprise"] | None = None
+    token: SecretRef | None = Field(None, description="API token, by reference")
+    tenant: Annotated[str, Field(min_length=1)] = Field("default", description="the tenant's name as Kovra shows it")
+    plan: Literal["developer", "team", "business", "enterprise"] | None = Field(
+        None, description="the plan chosen; its limits are compared with what is used"
+    )
     endpoint_map: Path | None = Field(None, description="TOML file that overrides paths and fields of the assumed API")
 
 
@@ -95,9 +104,9 @@ class SmokeTest(Model):
     path: Annotated[str, Field(pattern=r"^/")]
     headers: dict[str, str] = Field(default_factory=dict)
     body: str | None = None
-    status: int = 200
-    contains: tuple[str, ...] = ()
-    within: Duration = timedelta(seconds=5)
+    status: Status = 200
+    contains: tuple[str, ...] = Field((), description="texts that must stand in the body")
+    within: Duration = Field(timedelta(seconds=5), description="the whole answer must be there by then")
     compare: bool = Field(True, description="also compare with the source's answer (responses-match-source)")
     ignore: tuple[str, ...] = Field((), description="regular expressions blanked in both bodies before comparing")
 
@@ -118,17 +127,19 @@ class App(Model):
     name: Name
     source: str = Field("", description="the app's name at the source; the table key unless set")
     target: Name | None = Field(None, description="the app's name on Kovra Cloud; the table key unless set")
-    repository: Url | None = None
+    repository: Url | None = Field(None, description="the Git repository on GitHub or GitLab")
     branch: str = "main"
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")] | None = Field(
         None, description="expected commit; the one running at the source unless set"
     )
     processes: dict[str, str] = Field(default_factory=dict, description="process type -> command at the target")
-    health_path: Annotated[str, Field(pattern=r"^/")] = "/healthz"
+    health_path: Annotated[str, Field(pattern=r"^/")] = Field(
+        "/healthz", description="path that answers 200 while the app is healthy"
+    )
     database_health_path: Annotated[str, Field(pattern=r"^/")] | None = Field(
         None, description="path that answers 200 only while the app reaches its database"
     )
-    port: int = 8080
+    port: Port = Field(8080, description="port the app listens on at the target")
     generated_host: Host | None = Field(None, description="the subdomain Kovra generated; asked of its API unless set")
     databases: dict[str, Name] = Field(default_factory=dict, description="variable -> database, e.g. DATABASE_URL")
     variables: VariableRules = VariableRules()
@@ -136,18 +147,13 @@ class App(Model):
         "none", description="where user uploads live at the target; `disk` is ephemeral on Kovra Cloud"
     )
     upload_variables: tuple[str, ...] = Field((), description="variables that configure the object storage")
-    smoke: tuple[SmokeTest, ...] = ()
+    smoke: tuple[SmokeTest, ...] = Field((), description="requests that must answer as expected")
 
     @model_validator(mode="before")
     @classmethod
     def _names(cls, data: Any) -> Any:
         if isinstance(data, dict) and "name" in data:
             data = {"source": data["name"], "target": data["name"], **data}
-            smoke = data.get("smoke")
-            if isinstance(smoke, dict):
-                data["smoke"] = [
-                    {**value, "name": key} for key, value in sorted(smoke.items()) if isinstance(value, dict)
-                ]
         return data
 
     @property
@@ -163,14 +169,18 @@ class Database(Model):
     source_url: SecretRef = Field(description="connection URL of the source, by reference")
     target_url: SecretRef | None = Field(None, description="by reference; asked of Kovra's API unless set")
     target: Name | None = Field(None, description="name of the managed database; the table key unless set")
-    version: Literal["15", "16", "17"] | None = None
-    method: Literal["dump-custom"] = "dump-custom"
-    route: Literal["direct", "vpn", "pod"] = "direct"
+    version: Literal["15", "16", "17"] | None = Field(
+        None, description="PostgreSQL major version at the target; not older than the source"
+    )
+    method: Literal["dump-custom"] = Field("dump-custom", description="how the data moves: pg_dump -Fc and pg_restore")
+    route: Literal["direct", "vpn", "pod"] = Field(
+        "direct", description="how the target database is reached for the import"
+    )
     write_strategy: Literal["freeze", "repoint", "replicate"] | None = Field(
         None, description="how lost writes are prevented while DNS propagates; without one there is no GO"
     )
     schemas: tuple[str, ...] = Field((), description="schemas to move; all but the system's unless set")
-    ignore_schemas: tuple[str, ...] = ("heroku_ext",)
+    ignore_schemas: tuple[str, ...] = Field(("heroku_ext",), description="the source platform's own schemas")
     critical_queries: dict[Name, str] = Field(default_factory=dict, description="name -> SELECT with equal answers")
 
     @property
@@ -188,8 +198,8 @@ class Domain(Model):
     provider: Name | None = Field(None, description="entry of [dns_providers]; without one the swap is done by hand")
     target: Host | Server = Field(description="what Kovra shows: a host name (CNAME) or an address (A/AAAA)")
     source_target: Host | Server = Field(description="what the record holds today, or the source's DNS target")
-    port: int = 443
-    http_port: int = 80
+    port: Port = Field(443, description="https port of both sides")
+    http_port: Port = Field(80, description="http port of both sides")
     certificate: Literal["before", "bounded-gap"] = Field(
         "before", description="`before`: a valid certificate must be served before the swap"
     )
@@ -201,9 +211,9 @@ class DnsProviderConfig(Model):
 
     name: Name
     kind: Literal["rfc2136", "manual"]
-    server: Server | None = None
-    key_name: str | None = None
-    key_secret: SecretRef | None = None
+    server: Server | None = Field(None, description="rfc2136: the primary server that takes updates")
+    key_name: str | None = Field(None, description="rfc2136: name of the TSIG key (RFC 8945)")
+    key_secret: SecretRef | None = Field(None, description="rfc2136: the TSIG key in base64, by reference")
     key_algorithm: Literal["hmac-sha256", "hmac-sha512"] = "hmac-sha256"
 
 
@@ -216,9 +226,9 @@ class Integration(Model):
     domain: Host
     path: Annotated[str, Field(pattern=r"^/")]
     secret: SecretRef | None = Field(None, description="webhook: the signing secret, by reference")
-    signature_header: str = "X-Signature"
+    signature_header: str = Field("X-Signature", description="webhook: header that carries the HMAC-SHA256 of the body")
     body: str = '{"test": true, "origin": "kovra-checks"}'
-    status: int = 200
+    status: Status = 200
     authorize_url: Url | None = Field(None, description="oauth: where the login starts; its redirect_uri must be ours")
 
 
@@ -227,8 +237,8 @@ class Job(Model):
 
     name: Name
     app: Name
-    schedule: str
-    timezone: str = "UTC"
+    schedule: str = Field(description="five cron fields: minute hour day month weekday")
+    timezone: str = Field("UTC", description="IANA time zone of the schedule")
     command: str
     source_process: str | None = Field(None, description="process type that runs it at the source, e.g. clock")
 
@@ -237,7 +247,7 @@ class Watch(Model):
     """The traffic watch around the swap and the soak."""
 
     rate: float = Field(5.0, gt=0, description="requests a second to each domain during the cutover")
-    paths: tuple[str, ...] = ("/",)
+    paths: tuple[str, ...] = Field(("/",), description="paths that are requested in turn")
     traffic_log: Path | None = Field(
         None, description="JSON lines of real traffic to judge as well (docs/traffic-log.md)"
     )
@@ -246,41 +256,56 @@ class Watch(Model):
 class Policy(Model):
     """Numbers a gate decides by. Each has a default that is right for most moves."""
 
-    evidence_max_age: Duration = timedelta(hours=24)
-    low_ttl: Annotated[int, Field(ge=1, le=300)] = 300
-    restored_ttl: Annotated[int, Field(ge=1)] = 3600
-    soak: Duration = timedelta(hours=48)
-    watch_window: Duration = timedelta(minutes=30)
-    propagation_deadline: Duration = timedelta(hours=1)
-    action_deadline: Duration = timedelta(minutes=15)
+    evidence_max_age: Duration = Field(
+        timedelta(hours=24), description="a gate older than this no longer opens the way for actions"
+    )
+    low_ttl: Annotated[int, Field(ge=1, le=300)] = Field(300, description="seconds; the TTL for the cutover")
+    restored_ttl: Annotated[int, Field(ge=1)] = Field(3600, description="seconds; the TTL after the move")
+    soak: Duration = Field(timedelta(hours=48), description="how long the old side is kept and the new one watched")
+    watch_window: Duration = Field(
+        timedelta(minutes=30), description="how long after the swap a failing cutover check undoes it"
+    )
+    propagation_deadline: Duration = Field(
+        timedelta(hours=1), description="how long to wait until every resolver shows the new record"
+    )
+    action_deadline: Duration = Field(timedelta(minutes=15), description="how long one action may take")
     patience: Duration = Field(
         timedelta(0),
         description="how long a stage may wait for a moment it knows (TTL aged, soak over) before it says so",
     )
-    quiet_interval: Duration = timedelta(seconds=30)
-    certificate_margin: Duration = timedelta(days=7)
-    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
-    latency_factor: Annotated[float, Field(gt=0)] = 1.5
+    quiet_interval: Duration = Field(
+        timedelta(seconds=30), description="how long the source must see no write and no request"
+    )
+    certificate_margin: Duration = Field(
+        timedelta(days=7), description="a certificate must be valid for at least this much longer"
+    )
+    error_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="share of requests that may fail, 0 to 1")
+    latency_factor: Annotated[float, Field(gt=0)] = Field(
+        1.5, description="how much slower than the source's own baseline answers may be"
+    )
     latency_floor_ms: float = Field(50.0, description="differences below this are noise")
-    samples: Annotated[int, Field(ge=5, le=10_000)] = 60
-    probe_timeout: Duration = timedelta(seconds=10)
-    probe_threads: Annotated[int, Field(ge=1, le=1024)] = 320
-    backup_max_age: Duration = timedelta(hours=24)
+    samples: Annotated[int, Field(ge=5, le=10_000)] = Field(60, description="requests per latency measurement")
+    probe_timeout: Duration = Field(timedelta(seconds=10), description="how long one network question may take")
+    probe_threads: Annotated[int, Field(ge=1, le=1024)] = Field(320, description="questions put at once")
+    backup_max_age: Duration = Field(timedelta(hours=24), description="the newest backup of the source must be younger")
     old_hosts: tuple[str, ...] = Field(
         (".herokuapp.com", ".herokudns.com", ".up.railway.app", ".rlwy.net", ".railway.internal", ".onrender.com",
          ".render.com", ".compute-1.amazonaws.com"),
         description="suffixes of hosts that must not be referred to after the move",
     )  # fmt: skip
-    internal_database_suffixes: tuple[str, ...] = (".svc", ".svc.cluster.local", ".cluster.local")
+    internal_database_suffixes: tuple[str, ...] = Field(
+        (".svc", ".svc.cluster.local", ".cluster.local"),
+        description="host suffixes of databases inside the tenant's network",
+    )
 
 
 class Waiver(Model):
     """A named check excused for a reason, by someone, until a date. Never silently green."""
 
     check: str = Field(description="check id, e.g. `ttl-is-low[shop.example.com]`, or `ttl-is-low` for all subjects")
-    reason: Annotated[str, Field(min_length=10)]
-    by: Annotated[str, Field(min_length=2)]
-    until: date
+    reason: Annotated[str, Field(min_length=10)] = Field(description="why it may be missing; shown in every report")
+    by: Annotated[str, Field(min_length=2)] = Field(description="who answers for it")
+    until: date = Field(description="last day on which it has force")
 
 
 class Migration(Model):
@@ -294,7 +319,7 @@ class Migration(Model):
     name: Name
     source: Source
     target: Target
-    apps: tuple[App, ...]
+    apps: tuple[App, ...] = Field(description="the applications to move")
     databases: tuple[Database, ...] = ()
     domains: tuple[Domain, ...] = ()
     dns_providers: tuple[DnsProviderConfig, ...] = ()
@@ -308,7 +333,9 @@ class Migration(Model):
     watch: Watch = Watch()
     policy: Policy = Policy()
     ca_file: Path | None = Field(None, description="extra trust roots (PEM) for TLS to both sides and APIs")
-    ledger: Path = Path(".kovra/ledger.sqlite3")
+    ledger: Path = Field(
+        Path(".kovra/ledger.sqlite3"), description="the append-only record of runs, decisions and actions (SQLite)"
+    )
     directory: Path = Field(Path(), exclude=True)
 
     @property
