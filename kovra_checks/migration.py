@@ -61,8 +61,13 @@ Name = Annotated[str, Field(pattern=NAME, max_length=63)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Status = Annotated[int, Field(ge=100, le=599)]
 Host = Annotated[str, Field(pattern=HOST, max_length=253), BeforeValidator(_host)]
-Server = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+|[0-9a-fA-F:]+)(:\d{1,5})?$|^\[[0-9a-fA-F:]+\]:\d{1,5}$",
-                              description='an address, with a port if it is not 53: "192.0.2.1", "127.0.0.1:5353"')]  # fmt: skip
+Server = Annotated[
+    str,
+    Field(
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+|[0-9a-fA-F:]+)(:\d{1,5})?$",
+        description='an address, with a port if it is not 53: "192.0.2.1", "127.0.0.1:5353"',
+    ),
+]
 
 
 class Model(BaseModel):
@@ -107,7 +112,7 @@ class SmokeTest(Model):
     status: Status = 200
     contains: tuple[str, ...] = Field((), description="texts that must stand in the body")
     within: Duration = Field(timedelta(seconds=5), description="the whole answer must be there by then")
-    compare: bool = Field(True, description="also compare with the source's answer (responses-match-source)")
+    compare: bool = Field(default=True, description="also compare with the source's answer (responses-match-source)")
     ignore: tuple[str, ...] = Field((), description="regular expressions blanked in both bodies before comparing")
 
 
