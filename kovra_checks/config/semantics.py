@@ -59,7 +59,7 @@ def _reference(parts: _Parts, path: KeyPath, name: str | None, table: str) -> It
     known = parts.names(table)
     if name is None or name in known or name in {key.rstrip(".").lower() for key in known}:
         return
-    there = f"There are {', '.join(sorted(known))}" if known else f"There is no [{table}] at all"
+    there = f"Known: {', '.join(sorted(known))}" if known else f"There is no [{table}] at all"
     yield Trouble(path, f'there is no {table} entry "{name}"', f"{did_you_mean(name, known)}{there}")
 
 
