@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 from kovra_checks.outcome import Question
 
 __all__ = [
-    "SERVING_TYPES", "Answer", "CaaAt", "CaaSeen", "Lookup", "LowSince", "Propagation", "RecordsSeen", "Resolutions", "ResolverView", "ResolverViews",
-    "Sample", "ServerView", "TtlHistory", "Watched", "Watcher", "ZoneSurvey", "ZoneView", "record_type",
-    "same_name", "target_values",
+    "SERVING_TYPES", "Answer", "CaaAt", "CaaSeen", "Lookup", "LowSince", "Propagation", "RecordsSeen", "Resolutions",
+    "ResolverView", "ResolverViews", "Sample", "ServerView", "TtlHistory", "Watched", "Watcher", "ZoneSurvey",
+    "ZoneView", "record_type", "same_name", "target_values",
 ]  # fmt: skip
 
 SERVING_TYPES = ("CNAME", "A", "AAAA", "HTTPS", "SVCB")  # what leads users to an app (RFC 1035, 3596, 9460)

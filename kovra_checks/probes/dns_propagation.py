@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -120,7 +121,7 @@ def _schedule(places: list[_Place], waiting: list[_Place]) -> None:
         if not waiting:
             place.due = 0.0
         elif place not in waiting:
-            place.due = max(place.due, min(other.due for other in waiting))
+            place.due = math.inf
 
 
 def _wanted(question: Propagation, access: Access) -> tuple[str, ...]:
