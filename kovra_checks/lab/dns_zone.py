@@ -30,7 +30,9 @@ def below(name: str, zone: str) -> bool:
 def rrset_of(name: str, kind: str, ttl: int, values: Sequence[str]) -> dns.rrset.RRset:
     """The record set as dnspython has it. Host names among the values are absolute, with or without root dot."""
     rdata = [
-        dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), value, origin=dns.name.root)
+        dns.rdata.from_text(
+            dns.rdataclass.IN, dns.rdatatype.from_text(kind), value, origin=dns.name.root, relativize=False
+        )
         for value in values
     ]
     return dns.rrset.from_rdata(dns.name.from_text(name), ttl, *rdata)
