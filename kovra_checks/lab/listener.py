@@ -11,6 +11,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from kovra_checks.lab.exchange import Request, Response
@@ -32,7 +33,7 @@ def server_context(cert_pem: str, key_pem: str) -> ssl.SSLContext:
             file.write(cert_pem.rstrip() + "\n" + key_pem)
         context.load_cert_chain(name)
     finally:
-        os.unlink(name)
+        Path(name).unlink()
     return context
 
 
@@ -75,7 +76,9 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = False  # stop() closes the connections and then joins
     request_queue_size = 256
 
-    def __init__(self, address: str, port: int, answer: Answer, *, certificates: CertificateStore | None = None) -> None:
+    def __init__(
+        self, address: str, port: int, answer: Answer, *, certificates: CertificateStore | None = None
+    ) -> None:
         super().__init__((address, port), _Connection)
         self.address = address
         self.answer = answer

@@ -20,7 +20,7 @@ from kovra_checks.lab.shop_data import Deferred, ShopData
 from kovra_checks.lab.shop_jobs import Scheduler
 from kovra_checks.waiting import pause
 
-__all__ = ["Behaviour", "ShopApp"]
+__all__ = ["Behaviour", "Gone", "ShopApp"]
 
 RETRY_AFTER = ("Retry-After", "1")
 Route = Callable[[Request], Response]
@@ -55,6 +55,10 @@ class Behaviour:
     mentions: str = ""
 
 
+class Gone(Exception):
+    """This instance was stopped; its successor answers."""
+
+
 class ShopApp:
     """The shop.
 
@@ -75,6 +79,9 @@ class ShopApp:
         self._http: httpx.Client | None = None
         self._disk: dict[str, bytes] = {}
         self._lock = threading.Lock()
+        self._idle = threading.Condition()
+        self._in_flight = 0
+        self._stopped = False
         self._routes: dict[tuple[str, str], Route] = {
             ("GET", "/"): self._home,
             ("GET", "/healthz"): self._health,
@@ -95,7 +102,10 @@ class ShopApp:
         self.scheduler.start()
 
     def stop(self) -> None:
-        """Stop the scheduler and close all connections."""
+        """Finish the requests in hand (five seconds at most), stop the scheduler and close all connections."""
+        with self._idle:
+            self._stopped = True
+            self._idle.wait_for(lambda: self._in_flight == 0, timeout=5)
         self.scheduler.stop()
         self.data.stop()
         with self._lock:
@@ -104,7 +114,19 @@ class ShopApp:
                 self._http = None
 
     def handle(self, request: Request) -> Response:
-        """Answer one request."""
+        """Answer one request. Raises Gone once stopped."""
+        with self._idle:
+            if self._stopped:
+                raise Gone
+            self._in_flight += 1
+        try:
+            return self._respond(request)
+        finally:
+            with self._idle:
+                self._in_flight -= 1
+                self._idle.notify_all()
+
+    def _respond(self, request: Request) -> Response:
         behaviour = self.behaviour
         if behaviour.extra_latency:
             pause(behaviour.extra_latency)

@@ -27,6 +27,7 @@ COMMIT = "5f3c2a9d41e7b8064cf1a2d3e4b5968778695a4b"
 SHOP_NAME = "Pine & Tide"
 TSIG_KEY = "kovra-checks."
 BUCKET = "shop-uploads"
+UPLOADER = "shop-uploader"
 OAUTH_CLIENT = "shop-login"
 
 
@@ -57,7 +58,7 @@ class Keys:
 def source_variables(addresses: Addresses, keys: Keys, database_url: str) -> Mapping[str, str]:
     """The configuration of the shop at the source."""
     return {
-        "AWS_ACCESS_KEY_ID": "shop-uploader",
+        "AWS_ACCESS_KEY_ID": UPLOADER,
         "AWS_SECRET_ACCESS_KEY": keys.bucket,
         "DATABASE_URL": database_url,
         "LOG_LEVEL": "info",

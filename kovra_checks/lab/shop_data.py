@@ -25,8 +25,10 @@ class Deferred(psycopg.OperationalError):
 
 
 class ShopData:
-    """Reads and writes of the shop. Every statement is a transaction of its own (autocommit), so what was answered is
-    committed; and every write may be repeated, so an interrupted one is tried again.
+    """Reads and writes of the shop.
+
+    Every statement is a transaction of its own (autocommit), so what was answered is committed; and every write may be
+    repeated, so an interrupted one is tried again.
 
     Args:
         url: Connection URL.

@@ -68,7 +68,7 @@ class Traffic:
         write_share: Share of requests that are orders.
     """
 
-    def __init__(  # noqa: PLR0913 -- plain settings of one thing
+    def __init__(
         self,
         directory: Path,
         host: str,
