@@ -16,10 +16,10 @@ from kovra_checks.config.shape import CHILDREN, KEYED
 from kovra_checks.migration import Migration
 from kovra_checks.units import format_duration
 
-__all__ = ["default_text", "json_schema"]
+__all__ = ["DURATION", "default_text", "json_schema"]
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_DURATION: Final = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+DURATION: Final = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 _TITLE: Final = "kovra-checks migration file"
 
 
@@ -80,7 +80,7 @@ def _plain(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     if part.get("format") == "duration":
-        part = {**part, "pattern": _DURATION}
+        part = {**part, "pattern": DURATION}
         del part["format"]
     if "patternProperties" in part:
         part = {**part, "additionalProperties": False}

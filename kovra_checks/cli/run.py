@@ -1,0 +1,125 @@
+"""`kovra-checks run`: pytest over the shipped suites, for a team that has no checkout.
+
+It adds nothing to `pytest suites/<stage>` but the place of the suites: same options, same plugin, same exit codes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import kovra_checks
+from kovra_checks.cli.common import Subparsers, add_command
+from kovra_checks.config.problems import did_you_mean
+from kovra_checks.errors import ConfigError
+from kovra_checks.stages import STAGES
+
+__all__ = ["add", "pytest_arguments", "replace_process", "suites_folder"]
+
+_EXAMPLES = """\
+  kovra-checks run readiness                                  look at one stage; exit 0 only on GO
+  kovra-checks run readiness provision -n 8                   two stages, eight processes
+  kovra-checks run cutover --apply --plan SHA                 act, if the plan is still the reviewed one
+  kovra-checks run --rehearse --apply                         the whole move in the lab
+  kovra-checks run precutover --migration m.toml -k ttl -x    whatever pytest takes comes last
+"""
+
+# Of the plugin's and pytest-xdist's options, those that take a value: what follows them is no stage.
+_VALUED = frozenset({
+    "--migration", "--environment", "--plan", "--reports", "--replay-evidence", "--world", "--servers", "--fault",
+    "--lab", "-n", "--numprocesses",
+})  # fmt: skip
+_PLAIN = re.compile(r"--apply|--rehearse|-n(\d+|auto|logical)|-[vqsx]+")
+_INI = Path(__file__).with_name("suites.ini")
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command, for `--help`; its arguments go to pytest as they are."""
+    parser = add_command(subparsers, "run", what="run the suites of one or more stages with pytest", examples=_EXAMPLES)
+    parser.add_argument("stages", metavar="STAGE", nargs="*", help=f"{', '.join(STAGES)}; all of them unless given")
+    parser.add_argument("--migration", metavar="FILE", help="the configuration (migration.toml)")
+    parser.add_argument("--environment", metavar="NAME", help="merge migration.NAME.toml over it, table by table")
+    parser.add_argument("--apply", action="store_true", help="apply the stage's actions; without it they are planned")
+    parser.add_argument("--plan", metavar="SHA", help="with --apply: only if the stage's plan has this checksum")
+    parser.add_argument("--rehearse", action="store_true", help="in the lab instead of the world")
+    parser.add_argument("-n", metavar="N", help="number of processes (pytest-xdist)")
+    parser.add_argument("pytest", metavar="...", nargs="*", help="anything else pytest takes, after these")
+
+
+def replace_process(arguments: Sequence[str]) -> NoReturn:
+    """Become pytest: its signals, its output and its exit code are ours. Raises ConfigError for a word that is no stage.
+
+    A fresh interpreter, because pytest must see our package before anything has imported it; `-m` puts the folder where
+    this was started on the path, as hooks in a conftest.py there need it.
+    """
+    extended = Path("conftest.py").is_file()
+    command = [sys.executable, "-m", "pytest", *pytest_arguments(arguments, suites_folder(), extended=extended)]
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - no shell, by design
+
+
+def suites_folder() -> Path:
+    """The shipped suites: inside the package when installed from a wheel, beside it in a checkout.
+
+    Raises:
+        ConfigError: The installation has neither.
+    """
+    package = Path(kovra_checks.__file__).parent
+    for folder in (package / "suites", package.parent / "suites"):
+        if any((folder / stage).is_dir() for stage in STAGES):
+            return folder
+    raise ConfigError(
+        "find the suites", seen=f"no stage folder in or beside {package}", remedy="install the kovra-checks wheel again"
+    )
+
+
+def pytest_arguments(arguments: Sequence[str], folder: Path, *, extended: bool = False) -> list[str]:
+    """The arguments of pytest for ours.
+
+    Args:
+        arguments: Stages and our options in any order; from the first option that is not ours on, all goes to pytest.
+        folder: The suites.
+        extended: Whether the conftest.py of the folder where this was started is loaded as well.
+
+    Raises:
+        ConfigError: A word is no stage.
+    """
+    stages, rest = _split(arguments)
+    paths = [str(folder / stage) for stage in STAGES if stage in stages] or [str(folder)]
+    if not is_installed(folder):
+        return [*paths, *rest]  # pytest finds the checkout's own settings
+    # Installed suites lie below somebody's project or none: their settings, and the folder where this was started
+    # as root, so that ids, reports and the cache do not depend on where pip put the package.
+    settings = ["-c", str(_INI), f"--rootdir={Path.cwd()}"]
+    return [*settings, *(["-p", "conftest"] if extended else []), *paths, *rest]
+
+
+def is_installed(folder: Path) -> bool:
+    """Whether *folder* came with a wheel rather than a checkout."""
+    return folder.parent.name == "kovra_checks"
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    stages: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word in STAGES:
+            stages.append(word)
+        elif word in _VALUED:
+            rest += [word, *([value] if (value := next(words, None)) is not None else [])]
+        elif word.partition("=")[0] in _VALUED or _PLAIN.fullmatch(word):
+            rest.append(word)
+        elif word.startswith("-"):
+            rest += [word, *words]
+        else:
+            raise ConfigError(
+                "read the command line",
+                seen=f"there is no stage {word!r}",
+                remedy=f"{did_you_mean(word, STAGES)}Stages: {', '.join(STAGES)}",
+            )
+    return stages, rest
