@@ -179,7 +179,7 @@ class Resolutions:
 
 @dataclass(frozen=True, slots=True)
 class ResolverViews(Question[Resolutions]):
-    """Where do the resolvers lead users of this name?"""
+    """Where do the resolvers lead users of this name? An address stands for itself."""
 
     name: str
     kind: ClassVar[str] = "resolver-views"

@@ -12,10 +12,10 @@ from kovra_checks.observations.dns import Answer, RecordsSeen, ServerView, ZoneS
 from kovra_checks.probes.dns_lookup import ask, join_server
 from kovra_checks.probes.dns_resolvers import addresses_of, ask_any_resolver
 
-__all__ = ["Nameserver", "discover", "survey", "zone_survey"]
+__all__ = ["Nameserver", "discover", "record_sets", "survey", "zone_survey"]
 
 # What may stand at a name and matters to a CNAME or address record there (RFC 2181 section 10.1, RFC 9460).
-TYPES = ("CNAME", "A", "AAAA", "HTTPS", "SVCB", "MX", "TXT", "CAA", "NS", "SRV")
+TYPES = ("A", "AAAA", "CAA", "CNAME", "HTTPS", "MX", "NS", "SRV", "SVCB", "TXT")
 Nameserver = tuple[str, str]  # its name, and `address:port`
 
 
@@ -79,7 +79,7 @@ def _view(nameserver: Nameserver, zone: str, name: str, timeout: float) -> Serve
         soa = ask(server, zone, "SOA", timeout=timeout)
         if (lame := _lame(soa)) is not None:
             return ServerView(host, server, lame=lame)
-        records = tuple(found for kind in TYPES if (found := _own(server, name, kind, timeout)) is not None)
+        records = record_sets(server, name, timeout)
         challenge = _own(server, f"_acme-challenge.{name.removeprefix('*.')}", "CNAME", timeout)
         caa = tuple(found for each in _climb(name, zone) if (found := _own(server, each, "CAA", timeout)) is not None)
     except CouldNotLook as error:
@@ -103,6 +103,11 @@ def _own(server: str, name: str, kind: str, timeout: float) -> RecordsSeen | Non
     if answer.rcode not in ("NOERROR", "NXDOMAIN"):
         raise CouldNotLook(f"ask {server} for {name} {kind}", seen=answer.rcode, remedy="see the nameserver's own log")
     return next((each for each in answer.records if each.type == kind and each.name == same_name(name)), None)
+
+
+def record_sets(server: str, name: str, timeout: float) -> tuple[RecordsSeen, ...]:
+    """All record sets that *server* holds at *name* itself, sorted by type. Raises CouldNotLook."""
+    return tuple(found for kind in TYPES if (found := _own(server, name, kind, timeout)) is not None)
 
 
 def _climb(name: str, zone: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from kovra_checks.outcome import Finding
 
 __all__ = [
     "apex_can_point", "nothing_points_at", "require_seen", "resolves", "servers_agree", "shows_target", "swap_fits",
+    "zone_is_ready",
 ]  # fmt: skip
 
 # Names that the old platforms have one delegate `_acme-challenge` to, beside their hosts in policy.old_hosts.
@@ -67,6 +68,14 @@ def servers_agree(view: ZoneView) -> list[Finding]:
     if len({server.records for server in seen}) > 1:
         told = "; ".join(f"{server.nameserver}: {_told(server)}" for server in seen)
         findings.append(Finding(f"records at {view.name} ({told}) are the same at every nameserver"))
+    return findings
+
+
+def zone_is_ready(view: ZoneView, parts: Iterable[Iterable[Finding]]) -> list[Finding]:
+    """The servers agree, and none of the *parts* finds anything. Raises CouldNotLook if a server could not be seen."""
+    findings = [*servers_agree(view), *(finding for part in parts for finding in part)]
+    if not findings:
+        require_seen(view)
     return findings
 
 
