@@ -6,7 +6,6 @@ import argparse
 import json
 
 from kovra_checks.cli.common import Subparsers, add_command
-from kovra_checks.lab.faults import FAULTS
 
 __all__ = ["add"]
 
@@ -30,6 +29,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _faults(options: argparse.Namespace) -> int:
+    from kovra_checks.lab.faults import FAULTS  # noqa: PLC0415 - no other command needs the lab
+
     if options.json:
         listed = [
             {"name": one.name, "breaks": one.breaks, "stage": one.stage, "checks": list(one.checks)}

@@ -57,7 +57,7 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command in *arguments* (sys.argv unless given) and return its exit code. Our own errors have no traceback."""
+    """Run the command in *arguments* (sys.argv unless given); the exit code. Our own errors never show a traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["run"] and not {"-h", "--help"} & set(given):

@@ -51,7 +51,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def replace_process(arguments: Sequence[str]) -> NoReturn:
-    """Become pytest: its signals, its output and its exit code are ours. Raises ConfigError for a word that is no stage.
+    """Become pytest: its signals, output and exit code are ours. Raises ConfigError for a word that is no stage.
 
     A fresh interpreter, because pytest must see our package before anything has imported it; `-m` puts the folder where
     this was started on the path, as hooks in a conftest.py there need it.
