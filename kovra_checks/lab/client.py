@@ -22,7 +22,7 @@ START = 30.0  # seconds; about three are usual
 
 
 class LabClient:
-    """One running lab. Make it with `start`; it ends with this process at the latest.
+    """One running lab. Made with `start`, it ends with this process at the latest; with `attach`, it is another's.
 
     Attributes:
         directory: The lab's folder.
