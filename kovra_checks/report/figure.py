@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -44,6 +44,7 @@ class Figure:
         height: In the units of `WIDTH`.
         shapes: Back to front.
         legend: Style and words.
+        top: Where the picture begins; space above it is left out.
     """
 
     name: str
@@ -51,7 +52,8 @@ class Figure:
     description: str
     height: float
     shapes: tuple[Shape, ...]
-    legend: tuple[tuple[str, str], ...] = field(default=())
+    legend: tuple[tuple[str, str], ...] = ()
+    top: float = 0
 
 
 def rect(style: str, x: float, y: float, width: float, height: float, *, radius: float = 3, title: str = "") -> Shape:

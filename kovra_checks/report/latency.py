@@ -13,9 +13,10 @@ from kovra_checks.units import format_duration
 
 __all__ = ["Moment", "latency"]
 
-LEFT = 84.0
+LEFT = 92.0
 RIGHT = WIDTH - 16.0
 TOP, BOTTOM = 92.0, 312.0  # of the plot
+LANE_FAILED = 56.0
 SHARE = 330.0  # top of the strip that shows who answers
 MOST_DOTS = 3000
 BUCKETS = 90
@@ -59,9 +60,9 @@ def latency(requests: Sequence[Request], moments: Sequence[Moment], swapped: dat
     shapes = [*axis.grid(TOP, SHARE + 26), *_level_lines(levels)]
     shapes += [*_spread(drawn, axis, levels), *_scatter(drawn, old, axis, levels)]
     shapes += [*_lanes(drawn, axis), *_share(drawn, old, axis), *marks(moments, axis, 18, SHARE + 26)]
-    return Figure(
-        "traffic", "Requests around the swap", _words(requests, drawn, swapped), SHARE + 50, tuple(shapes), LEGEND
-    )
+    title = "Requests during the run" if swapped is None else "Requests around the swap"
+    words = _words(requests, drawn, swapped)
+    return Figure("traffic", title, words, SHARE + 50, tuple(shapes), LEGEND, 0 if moments else LANE_FAILED - 18)
 
 
 def _axis(requests: Sequence[Request], moments: Sequence[Moment]) -> TimeAxis:
@@ -126,8 +127,8 @@ def _lanes(drawn: Sequence[Request], axis: TimeAxis) -> list[Shape]:
     """Failures and deferred writes on lanes of their own, all of them: they must not drown in the cloud."""
     shapes = []
     for name, style, y, those in (
-        ("failed", "lost", 56.0, [request for request in drawn if not request.ok]),
-        ("deferred", "deferred", 74.0, [request for request in drawn if request.deferred]),
+        ("failed", "lost", LANE_FAILED, [request for request in drawn if not request.ok]),
+        ("deferred", "deferred", LANE_FAILED + 18, [request for request in drawn if request.deferred]),
     ):
         shapes.append(label("tick", LEFT - 8, y + 4, f"{name} {len(those)}", anchor="end"))
         shapes.append(line("hair", [(LEFT, y), (RIGHT, y)]))

@@ -35,6 +35,10 @@ TONE = {
     "not-reached": "dim", "passed": "go", "failed": "no", "broken": "wait", "waived": "back", "not-run": "wait",
     "applied": "go", "by-hand": "go", "planned": "dim", "undone": "back", "unknown": "no",
 }  # fmt: skip
+LOOK = {
+    "unknown": "See whether its effect is there (kovra-checks status), then complete or undo it; never just run it again.",
+    "failed": "See kovra-checks status for what the ledger holds of it.",
+}
 KEYWORD = re.compile(r"^[\w.+\-\[\]]+$")  # what pytest's -k takes without quoting
 
 
@@ -157,7 +161,7 @@ def _check_card(check: CheckVerdict, verdict: Verdict) -> Card:
 
 def _action_card(action: ActionVerdict) -> Card:
     lines = tuple(line.strip().removeprefix("- ") for line in action.message.splitlines() if line.strip())
-    remedy = next((line.partition(": ")[2] for line in lines if line.startswith("what to do: ")), "")
+    remedy = next((line.partition(": ")[2] for line in lines if line.startswith("what to do: ")), LOOK[action.state])
     findings = tuple(line for line in lines if not line.startswith("what to do: ") and line != f"{action.id} failed")
     return Card(
         f"Action {action.id}", action.id, action.stage, action.state, TONE[action.state], "blocker",

@@ -15,7 +15,7 @@ from kovra_checks.units import format_duration
 __all__ = ["propagation"]
 
 LEFT = 216.0
-RIGHT = WIDTH - 190.0
+RIGHT = WIDTH - 150.0
 ROW = 28.0
 TOP = 44.0
 LEGEND = (
