@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Protocol
 
-from kovra_checks.cli import checks, faults, run, schema, validate
+from kovra_checks.cli import checks, faults, report, run, schema, validate, verify
 from kovra_checks.cli.common import USAGE_ERROR, Parser, Subparsers
 from kovra_checks.errors import ConfigError, KovraChecksError
 
@@ -37,7 +37,7 @@ class Command(Protocol):
         """Add the command's parser."""
 
 
-COMMANDS: tuple[Command, ...] = (validate, schema, run, checks, faults)
+COMMANDS: tuple[Command, ...] = (validate, schema, run, checks, faults, report, verify)
 
 
 def parser() -> Parser:

@@ -72,10 +72,7 @@ class _Parameters:
         """A wrapper, so that it comes before a guard that skips. Allure keeps parameters that are there already."""
         if SUBJECT in item.stash:
             kind, subject = item.stash[SUBJECT]
-            allure.dynamic.parameter(
-                "migration", item.name.split("[", 1)[0], excluded=True, mode=allure.parameter_mode.HIDDEN
-            )
-            allure.dynamic.parameter(kind, subject)
+            MARKS.dynamic.parameter(kind, subject)
         return (yield)
 
 
@@ -108,9 +105,10 @@ def labels(
         item.add_marker(MARKS.link(f"{guide_url}#{_anchor(spec.guide)}", name=spec.guide))
     function = getattr(item, "obj", None)
     if function is not None and not isinstance(item, pytest.Function):
-        # items of other kinds have no parameter id that the title could take up, but an `obj` of their own
+        # items of other kinds have an `obj` each, so its title can name the subject; Allure wants their fixtures
         function = functools.wraps(function)(functools.partial(function))
         item.obj = function  # type: ignore[attr-defined]
+        item.funcargs = {}  # type: ignore[attr-defined]
     if function is not None:
         place = "{param_id}" if isinstance(item, pytest.Function) else _literal(subject)
         function.__allure_display_name__ = f"{_literal(spec.title)} [{place}]"

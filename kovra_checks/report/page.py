@@ -36,7 +36,7 @@ TONE = {
     "applied": "go", "by-hand": "go", "planned": "dim", "undone": "back", "unknown": "no",
 }  # fmt: skip
 LOOK = {
-    "unknown": "See whether its effect is there (kovra-checks status), then complete or undo it; never just run it again.",
+    "unknown": "See whether its effect is there (kovra-checks status), then complete or undo it.",
     "failed": "See kovra-checks status for what the ledger holds of it.",
 }
 KEYWORD = re.compile(r"^[\w.+\-\[\]]+$")  # what pytest's -k takes without quoting
