@@ -48,7 +48,6 @@ class ShopData:
                 min_size=1,
                 max_size=8,
                 timeout=PATIENCE,
-                check=ConnectionPool.check_connection,  # sessions may have been terminated meanwhile
                 open=False,
             )
             self._pool.open()
@@ -98,7 +97,11 @@ class ShopData:
             raise Deferred from error
 
     def _twice(self, work: Callable[[Session], T]) -> T:
-        """Do *work*, and once more when its session was ended under it."""
+        """Do *work*, and once more when its session was ended under it.
+
+        The other idle sessions were probably ended as well, so all are checked first: the pool's own check at each use
+        would wait a second before it tries again.
+        """
         if self._pool is None:
             raise psycopg.OperationalError("no DATABASE_URL")
         try:
@@ -107,5 +110,6 @@ class ShopData:
         except PoolTimeout:
             raise
         except psycopg.OperationalError:
+            self._pool.check()
             with self._pool.connection() as session:
                 return work(session)
