@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import dns.exception
@@ -40,10 +40,21 @@ class _Kept:
 
 
 class CachingResolver(DnsListener):
-    """Answers recursive queries from its own cache and from *upstream*: zone -> servers (address, port)."""
+    """Answers recursive queries from its own cache and from *upstream*: zone -> servers (address, port).
 
-    def __init__(self, address: str, port: int, *, upstream: Mapping[str, Sequence[tuple[str, int]]]) -> None:
+    *clock* tells the seconds by which copies age.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        *,
+        upstream: Mapping[str, Sequence[tuple[str, int]]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(address, port)
+        self._clock = clock
         self._upstream = {absolute(zone): tuple(servers) for zone, servers in upstream.items()}
         self._cache: dict[tuple[str, str], _Kept] = {}
         self._cache_lock = threading.Lock()
@@ -78,7 +89,7 @@ class CachingResolver(DnsListener):
             if kept.rrset is None:
                 response.set_rcode(dns.rcode.NXDOMAIN if kept.missing else dns.rcode.NOERROR)
                 return
-            response.answer.append(_aged(kept))
+            response.answer.append(self._aged(kept))
             if kept.rrset.rdtype == question.rdtype:
                 return
             name = absolute(kept.rrset[0].target.to_text())
@@ -87,7 +98,7 @@ class CachingResolver(DnsListener):
     def _kept(self, name: str, kind: str) -> _Kept | None:
         with self._cache_lock:
             kept = self._cache.get((name, kind))
-        return kept if kept is not None and kept.until > time.monotonic() else None
+        return kept if kept is not None and kept.until > self._clock() else None
 
     def _alias(self, name: str) -> _Kept | None:
         """A kept CNAME answers queries for every type; knowing that there is none answers nothing else."""
@@ -98,7 +109,7 @@ class CachingResolver(DnsListener):
         servers = self._servers(name)
         if servers is None:  # as the root would say; an ancestor of a known zone exists, though it is empty
             known = any(below(zone, name) for zone in self._upstream)
-            return _Kept(time.monotonic(), None, missing=not known)
+            return _Kept(self._clock(), None, missing=not known)
         first = next(self._turn) % len(servers)
         for address, port in (*servers[first:], *servers[:first]):
             query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
@@ -117,7 +128,7 @@ class CachingResolver(DnsListener):
 
     def _keep(self, name: str, kind: str, answer: dns.message.Message) -> _Kept:
         """Put the answer for *name* itself into the cache. The rest of a chain is asked for as its names come up."""
-        now = time.monotonic()
+        now = self._clock()
         kept_as, kept = kind, None
         for rrset in answer.answer:
             found = dns.rdatatype.to_text(rrset.rdtype)
@@ -131,9 +142,8 @@ class CachingResolver(DnsListener):
             self._cache[name, kept_as] = kept
         return kept
 
-
-def _aged(kept: _Kept) -> dns.rrset.RRset:
-    """The record set with the TTL it has left, in whole seconds, rounded up."""
-    assert kept.rrset is not None
-    left = max(0, math.ceil(kept.until - time.monotonic()))
-    return dns.rrset.from_rdata(kept.rrset.name, left, *kept.rrset)
+    def _aged(self, kept: _Kept) -> dns.rrset.RRset:
+        """The record set with the TTL it has left, in whole seconds, rounded up."""
+        assert kept.rrset is not None
+        left = max(0, math.ceil(kept.until - self._clock()))
+        return dns.rrset.from_rdata(kept.rrset.name, left, *kept.rrset)

@@ -72,13 +72,14 @@ class AuthoritativeServer(DnsListener):
 
     def save(self) -> dict[str, Any]:
         """All zones as plain JSON data."""
-        return {"zones": {name: zone.save() for name, zone in sorted(self.zones.items())}, "frozen": self.frozen}
+        zones = {name: zone.save() for name, zone in sorted(self.zones.items())}
+        return {"zones": zones, "frozen": self.frozen, "lame": sorted(self.lame)}
 
     def load(self, data: Mapping[str, Any]) -> None:
         """Become what `save` returned."""
         for name, saved in data["zones"].items():
             self.zones.setdefault(name, Zone(name, {})).load(saved)
-        self.frozen = bool(data["frozen"])
+        self.frozen, self.lame = bool(data["frozen"]), frozenset(data["lame"])
 
     def zone_of(self, name: str) -> Zone | None:
         """The most specific zone that holds *name*."""
@@ -189,7 +190,7 @@ class AuthoritativeServer(DnsListener):
         address, port = self._primary
         with self._transferring:
             try:
-                rrsets = list(_transferred(zone, address, port))
+                rrsets = list(_transferred(zone, address, port, source=self.address))
             except (dns.exception.DNSException, OSError, EOFError):
                 return
             if len(rrsets) >= 2:
@@ -208,10 +209,10 @@ class AuthoritativeServer(DnsListener):
             yield response.to_wire(max_size=65535)
 
 
-def _transferred(zone: str, address: str, port: int) -> Iterator[dns.rrset.RRset]:
-    """The record sets of an AXFR, first and last the SOA."""
+def _transferred(zone: str, address: str, port: int, *, source: str) -> Iterator[dns.rrset.RRset]:
+    """The record sets of an AXFR, first and last the SOA; asked from *source*, by which the primary knows us."""
     query = dns.message.make_query(zone, dns.rdatatype.AXFR)
-    with socket.create_connection((address, port), timeout=PATIENCE) as connection:
+    with socket.create_connection((address, port), timeout=PATIENCE, source_address=(source, 0)) as connection:
         dns.query.send_tcp(connection, query)
         seen = 0
         while seen < 2:

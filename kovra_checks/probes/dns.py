@@ -11,10 +11,10 @@ from kovra_checks.outcome import Question
 from kovra_checks.probes.dns_history import ttl_history
 from kovra_checks.probes.dns_lookup import lookup
 from kovra_checks.probes.dns_propagation import propagation
-from kovra_checks.probes.dns_resolvers import addresses_of, caa_at, resolver_views
+from kovra_checks.probes.dns_resolvers import caa_at, resolver_views
 from kovra_checks.probes.dns_zone import zone_survey
 
-__all__ = ["ANSWERERS", "addresses_of"]
+__all__ = ["ANSWERERS"]
 
 ANSWERERS: dict[type[Question[Any]], Callable[[Any, Access], Any]] = {
     CaaAt: caa_at,

@@ -21,8 +21,8 @@ from kovra_checks.observations.dns import (
     target_values,
 )
 from kovra_checks.probes.dns_lookup import ask, join_server, split_server
-from kovra_checks.probes.dns_resolvers import addresses_of
 from kovra_checks.probes.dns_zone import discover
+from kovra_checks.probes.net import addresses_of
 from kovra_checks.waiting import pause
 
 __all__ = ["propagation"]
@@ -126,5 +126,5 @@ def _schedule(places: list[_Place], waiting: list[_Place]) -> None:
 
 def _wanted(question: Propagation, access: Access) -> tuple[str, ...]:
     if record_type(question.target) == "CNAME" and question.name == question.zone:
-        return addresses_of(access, question.target, ("A",))
+        return addresses_of(question.target, access)
     return target_values(question.target)

@@ -20,7 +20,7 @@ from kovra_checks.observations.dns import (
 )
 from kovra_checks.probes.dns_lookup import ask, join_server, split_server
 
-__all__ = ["addresses_of", "ask_any_resolver", "caa_at", "resolver_views", "view_of"]
+__all__ = ["ask_any_resolver", "caa_at", "resolver_views", "view_of"]
 
 
 def ask_any_resolver(access: Access, name: str, kind: str) -> Answer:
@@ -44,16 +44,6 @@ def ask_any_resolver(access: Access, name: str, kind: str) -> Answer:
         )
     assert last is not None  # a migration has at least one resolver
     raise last
-
-
-def addresses_of(access: Access, name: str, kinds: tuple[str, ...] = ("A", "AAAA")) -> tuple[str, ...]:
-    """Addresses of *name* through the migration's resolvers, sorted; none if it has none. Raises CouldNotLook."""
-    found: set[str] = set()
-    for kind in kinds:
-        for records in ask_any_resolver(access, name, kind).records:
-            if records.type == kind:
-                found.update(records.values)
-    return tuple(sorted(found))
 
 
 def view_of(resolver: str, name: str, *, timeout: float) -> ResolverView:

@@ -10,7 +10,8 @@ from kovra_checks.access import Access
 from kovra_checks.errors import CouldNotLook
 from kovra_checks.observations.dns import Answer, RecordsSeen, ServerView, ZoneSurvey, ZoneView, same_name
 from kovra_checks.probes.dns_lookup import ask, join_server
-from kovra_checks.probes.dns_resolvers import addresses_of, ask_any_resolver
+from kovra_checks.probes.dns_resolvers import ask_any_resolver
+from kovra_checks.probes.net import addresses_of
 
 __all__ = ["Nameserver", "discover", "record_sets", "survey", "zone_survey"]
 
@@ -38,7 +39,7 @@ def discover(access: Access, zone: str) -> tuple[tuple[Nameserver, ...], tuple[s
     unreachable: list[str] = []
     nameless: list[str] = []
     for name in names:
-        addresses = addresses_of(access, name)
+        addresses = addresses_of(name, access)
         for address in addresses:
             if ":" in address and not _has_route(address):
                 unreachable.append(join_server(address, port))

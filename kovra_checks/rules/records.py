@@ -11,6 +11,7 @@ from kovra_checks.observations.dns import (
     ServerView,
     ZoneView,
     record_type,
+    same_name,
     target_values,
 )
 from kovra_checks.outcome import Finding
@@ -181,6 +182,15 @@ def resolves(target: Resolutions, source: Resolutions | None) -> list[Finding]:
     return findings
 
 
+def _leads_to(kind: str, value: str) -> set[str]:
+    """Names and addresses in a value: an HTTPS record names a host and may hint at addresses (RFC 9460)."""
+    if kind not in ("HTTPS", "SVCB"):
+        return {value}
+    words = value.split()
+    hints = [word.partition("=")[2].strip('"') for word in words[2:] if word.startswith(("ipv4hint=", "ipv6hint="))]
+    return {same_name(words[1]), *(address for hint in hints for address in hint.split(","))}
+
+
 def nothing_points_at(view: ZoneView, users: Resolutions, source: Resolutions, *, source_target: str) -> list[Finding]:
     """No nameserver and no resolver leads the name to the source, by its name or by its addresses."""
     old = {address for each in source.views for address in each.addresses} | set(target_values(source_target))
@@ -189,7 +199,7 @@ def nothing_points_at(view: ZoneView, users: Resolutions, source: Resolutions, *
         for server in _seen(view)
         for each in server.serving
         for value in each.values
-        if value in old
+        if old & _leads_to(each.type, value)
     ]
     findings += [
         Finding(
