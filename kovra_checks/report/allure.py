@@ -22,6 +22,7 @@ import pytest
 from kovra_checks.checklist.spec import CheckSpec
 from kovra_checks.outcome import Observation, as_json
 from kovra_checks.report.verdict import CheckVerdict, Verdict
+from kovra_checks.stages import position
 
 __all__ = [
     "attach_observations", "guard_clean", "is_active", "labels", "missing_results", "register", "step",
@@ -93,6 +94,7 @@ def labels(
         return
     item.add_marker(MARKS.epic(run))
     item.add_marker(MARKS.feature(stage))
+    item.add_marker(MARKS.parent_suite(_suite(stage)))
     item.add_marker(MARKS.label("subject", subject))
     if spec is None:
         item.add_marker(MARKS.story("actions"))
@@ -112,6 +114,11 @@ def labels(
     if function is not None:
         place = "{param_id}" if isinstance(item, pytest.Function) else _literal(subject)
         function.__allure_display_name__ = f"{_literal(spec.title)} [{place}]"
+
+
+def _suite(stage: str) -> str:
+    """The stage with its number: reports sort by name."""
+    return f"{position(stage) + 1} {stage}"
 
 
 def _literal(text: str) -> str:
@@ -214,7 +221,7 @@ def _result(check: CheckVerdict, verdict: Verdict) -> dict[str, Any]:
     identity = hashlib.md5(f"{check.stage}/{check.full_id}".encode(), usedforsecurity=False).hexdigest()
     message = f"{check.outcome.replace('-', ' ')}: {check.full_id}: {seen}"
     said = {"epic": verdict.migration, "feature": check.stage, "story": check.id, "subject": check.subject,
-            "severity": check.severity, "framework": "pytest", "suite": check.stage}  # fmt: skip
+            "severity": check.severity, "framework": "pytest", "parentSuite": _suite(check.stage)}  # fmt: skip
     return {
         "uuid": str(uuid.uuid4()), "historyId": identity, "testCaseId": identity,
         "name": f"{check.title} [{check.subject}]", "fullName": f"suites.{check.stage}#{check.full_id}",
