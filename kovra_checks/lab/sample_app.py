@@ -35,6 +35,7 @@ class Behaviour:
         database_down: Everything that needs the database answers 503, as if it could not be reached.
         wrong_body: Pages name another shop.
         error_rate: Share of requests answered 500, from 0 to 1.
+        error_paths: The only paths that `error_rate` is about; all if empty.
         extra_latency: Seconds added to every answer.
         webhook_rejects: Webhooks are refused although their signature is right.
         oauth_fails: Logins fail although the provider agrees.
@@ -47,6 +48,7 @@ class Behaviour:
     database_down: bool = False
     wrong_body: bool = False
     error_rate: float = 0.0
+    error_paths: tuple[str, ...] = ()
     extra_latency: float = 0.0
     webhook_rejects: bool = False
     oauth_fails: bool = False
@@ -130,7 +132,8 @@ class ShopApp:
         behaviour = self.behaviour
         if behaviour.extra_latency:
             pause(behaviour.extra_latency)
-        if behaviour.error_rate and random.random() < behaviour.error_rate:
+        erring = not behaviour.error_paths or request.path in behaviour.error_paths
+        if behaviour.error_rate and erring and random.random() < behaviour.error_rate:
             return problem(500, "internal error")
         if request.path in behaviour.missing_paths:
             return problem(404, "not found")

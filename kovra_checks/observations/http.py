@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
+from kovra_checks.migration import SmokeTest
 from kovra_checks.observations.routes import Place
 from kovra_checks.outcome import Question
 
 __all__ = [
     "Exchange", "Exchanges", "Failures", "HttpEverywhere", "HttpRequest", "HttpSample", "Sample", "Samples", "Timing",
+    "asked_again", "everywhere_for", "request_for",
 ]  # fmt: skip
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1: asking twice changes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class Sample:
         place: Where they went.
         count: Requests sent.
         failures: By kind, most frequent first. A status of 400 or more is a failure.
-        p50: Median of the whole exchange in milliseconds, over requests that got a response; None if none did.
+        p50: Median of the whole exchange in milliseconds, over requests that did not fail; None if all did.
         p95: 95th percentile alike (nearest rank).
         p99: 99th percentile alike.
         started: UTC.
@@ -165,3 +170,18 @@ class HttpSample(Question[Samples]):
     count: int
     kind: ClassVar[str] = "http-sample"
     answer_type: ClassVar[type] = Samples
+
+
+def request_for(smoke: SmokeTest, place: Place) -> HttpRequest:
+    """A smoke test's request, sent to *place*."""
+    return HttpRequest(place, smoke.path, smoke.method, tuple(sorted(smoke.headers.items())), smoke.body)
+
+
+def asked_again(request: HttpRequest) -> tuple[HttpRequest, ...]:
+    """The same request once more, to see what is volatile; nothing for one that may change something."""
+    return (replace(request, turn=2),) if request.method in SAFE_METHODS else ()
+
+
+def everywhere_for(smokes: Iterable[SmokeTest], place: Place) -> dict[HttpEverywhere, SmokeTest]:
+    """Each plain GET, put to every address of *place*."""
+    return {HttpEverywhere(place, smoke.path): smoke for smoke in smokes}

@@ -7,7 +7,9 @@ from typing import Literal
 
 from kovra_checks.migration import App, Domain, Migration
 
-__all__ = ["Place", "at_source", "at_target", "before_swap", "by_name", "concrete", "source_of", "target_of"]
+__all__ = [
+    "Place", "after_swap", "at_source", "at_target", "before_swap", "by_name", "concrete", "source_of", "target_of",
+]  # fmt: skip
 
 WILDCARD_LABEL = "kovra-checks"
 
@@ -102,6 +104,12 @@ def target_of(migration: Migration, app: App) -> Place:
         return before_swap(migration, app)
     sni = app.generated_host or "" if domain.certificate == "bounded-gap" else ""
     return Place(concrete(domain.name), domain.port, domain.target, sni)
+
+
+def after_swap(migration: Migration, app: App) -> Place:
+    """Where users find the app after the swap: its first domain by name, else the generated subdomain."""
+    domain = _first_domain(migration, app)
+    return before_swap(migration, app) if domain is None else by_name(domain)
 
 
 def source_of(migration: Migration, app: App) -> Place:

@@ -8,7 +8,36 @@ from typing import ClassVar
 
 from kovra_checks.outcome import Question
 
-__all__ = ["AddressShare", "FailedRequest", "TrafficSeen", "TrafficWatch"]
+__all__ = ["AddressShare", "FailedRequest", "TrafficLine", "TrafficSeen", "TrafficWatch"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficLine:
+    """One line of a traffic log (docs/traffic-log.md).
+
+    Attributes:
+        t: Unix time in seconds at which the request began.
+        host: Host it was for.
+        ok: Whether it came to what its sender wanted.
+        method: HTTP method.
+        path: Path.
+        status: HTTP status, or None when there was no response.
+        ms: Milliseconds it took, or None.
+        address: Address asked, or None.
+        error: What went wrong on the way, or None.
+        kind: `read`, `write`, or `deferred`: a write the app put off on purpose and that was repeated.
+    """
+
+    t: float
+    host: str
+    ok: bool
+    method: str = "GET"
+    path: str = ""
+    status: int | None = None
+    ms: float | None = None
+    address: str | None = None
+    error: str | None = None
+    kind: str = "read"
 
 
 @dataclass(frozen=True, slots=True)

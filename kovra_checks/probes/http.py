@@ -95,19 +95,19 @@ def _found(place: Place, access: Access) -> tuple[str, ...]:
 
 
 def _outcome(place: Place, address: str, outgoing: Outgoing, trust: Any, timeout: float) -> tuple[str | None, float]:
-    """Kind of failure (None: all is well) and milliseconds (negative: there was no response)."""
+    """Kind of failure (None: all is well) and milliseconds of a request that did not fail."""
     try:
         answer = exchange(place, address, outgoing, trust, timeout)
     except CouldNotLook:
-        return "no connection", -1.0  # one of many: it counts against the place, as it does for its users
+        return "no connection", 0.0  # one of many: it counts against the place, as it does for its users
     if answer.error is not None or answer.status is None:
-        return (answer.error or "no status").partition(":")[0], -1.0
+        return (answer.error or "no status").partition(":")[0], 0.0
     return (None if answer.status < 400 else f"status {answer.status}"), answer.timing.total
 
 
 def _summary(place: Place, outcomes: Sequence[tuple[str | None, float]], started: datetime, ended: datetime) -> Sample:
     kinds = Counter(kind for kind, _ in outcomes if kind is not None)
-    times = sorted(ms for _, ms in outcomes if ms >= 0)
+    times = sorted(ms for kind, ms in outcomes if kind is None)
     return Sample(
         place=place,
         count=len(outcomes),
