@@ -13,9 +13,7 @@ __all__ = ["list_archive", "restorable"]
 
 # Extensions are created beforehand (theirs may exist already, owned by the provider); schema public belongs to the
 # database; event triggers need a superuser.
-LEFT_OUT = re.compile(
-    r"^(EXTENSION - |COMMENT - EXTENSION |SCHEMA - public\b|COMMENT - SCHEMA public\b|EVENT TRIGGER )"
-)
+LEFT_OUT = re.compile(r"^(EXTENSION |COMMENT - EXTENSION |SCHEMA - public\b|COMMENT - SCHEMA public\b|EVENT TRIGGER )")
 
 
 def list_archive(tools: Tools, archive: Path, folder: Path) -> tuple[str, ...]:

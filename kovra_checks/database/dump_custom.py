@@ -96,7 +96,7 @@ class DumpCustom:
     def _tools(self, access: Access, database: Database) -> tuple[Tools, int]:
         majors = []
         for side in ("source", "target"):
-            with session(access, database.name, side) as connection:  # type: ignore[arg-type]
+            with session(access, database.name, side) as connection:
                 majors.append(connection.info.server_version // 10000)
         return find_tools(*majors), majors[0]
 

@@ -26,8 +26,8 @@ COUNTERS = (
 )
 # What a role may not see of others' sessions is NULL. Those of superusers are the provider's own upkeep: left alone.
 SESSIONS = (
-    "SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), coalesce(backend_start, 'epoch') AS began "
-    "FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid "
+    "SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), "
+    "coalesce(backend_start, 'epoch') AS began FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid "
     "WHERE datname = current_database() AND pid <> pg_backend_pid() "
     "AND (backend_type = 'client backend' OR backend_type IS NULL AND NOT coalesce(r.rolsuper, true)) "
     "AND NOT (usename = current_user AND application_name = %s) ORDER BY began, pid"

@@ -13,19 +13,20 @@ from kovra_checks.migration import Database
 
 __all__ = ["carry_settings", "create_extensions"]
 
+Outcome = tuple[tuple[str, ...], tuple[str, ...]]
+
 EXTENSIONS = (
     "SELECT extname, nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
     "WHERE extname <> 'plpgsql' ORDER BY e.oid"
 )
 KEPT = (
-    "SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1) FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c "
-    "WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
+    "SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1) FROM pg_db_role_setting s "
+    "CROSS JOIN unnest(s.setconfig) c WHERE s.setrole = 0 "
+    "AND s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
 )
 
 
-def create_extensions(
-    access: Access, database: Database, progress: Progress
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def create_extensions(access: Access, database: Database, progress: Progress) -> Outcome:
     """Create what the source has and the target lacks, in the same schema: columns and defaults refer to it there.
 
     Returns the names created, and `name: reason` for those that could not be.
@@ -52,7 +53,7 @@ def create_extensions(
     return tuple(created), tuple(failed)
 
 
-def carry_settings(access: Access, database: Database) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def carry_settings(access: Access, database: Database) -> Outcome:
     """Keep with the target database what is kept with the source's (ALTER DATABASE … SET), the fence excepted.
 
     Returns the names set, and `name: reason` for those that could not be.

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ def find_tools(source_major: int, target_major: int) -> Tools:
 
 
 @contextmanager
-def _password_file(arguments: Mapping[str, Any], folder: Path) -> Any:
+def _password_file(arguments: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields the connection without secrets, and the environment that leads to them."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="pass-") as place:
         file = Path(place) / "pgpass"
@@ -125,25 +125,27 @@ def run_tool(
     """
     with _password_file(connection or {}, folder) as (target, environment):
         where = [] if connection is None else ["--no-password", "-d", target]
-        process = subprocess.Popen(
-            [program, *where, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment, start_new_session=True,
-        )  # fmt: skip
-        late = threading.Event()
-        timer = threading.Timer(deadline, lambda: (late.set(), _kill(process)))
-        timer.start()
-        try:
-            problems = _follow(process, progress)
-            stdout = process.stdout.read() if process.stdout is not None else ""
-            returncode = process.wait()
-        finally:
-            timer.cancel()
-            _kill(process)
-            process.communicate()
-    if late.is_set():
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
+            process = subprocess.Popen(
+                [program, *where, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE,
+                text=True, errors="replace", env=environment, start_new_session=True,
+            )  # fmt: skip
+            timer = threading.Timer(deadline, _kill, [process])
+            timer.start()
+            try:
+                problems = _follow(process, progress)
+                returncode = process.wait()
+            finally:
+                timer.cancel()
+                _kill(process)
+                with process:
+                    pass  # reaped, pipes closed
+            output.seek(0)
+            stdout = output.read()
+    if returncode == -signal.SIGKILL:
         raise ActionFailed(
             f"run {program.name}",
-            seen=f"it was not done after {deadline:g} s and was stopped",
+            seen=f"it was killed: by us if it was not done after {deadline:g} s",
             remedy="raise policy.action_deadline, or look what it waits for (locks, network, disk)",
         )
     return Run(returncode, problems, stdout)
