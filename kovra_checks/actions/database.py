@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kovra_checks.access import Access
@@ -31,7 +30,7 @@ def move_for(database: Database) -> DatabaseMove:
 
 def actions(migration: Migration, stage: str) -> tuple[Action, ...]:
     """The database family's actions of *stage*, in order."""
-    kinds: dict[str, tuple[type[_DatabaseAction], ...]] = {
+    kinds: Mapping[str, tuple[Callable[[str], Action], ...]] = {
         "database": (ExportDatabase, ImportDatabase),
         "cutover": (FenceWrites, FinalSync),
     }
@@ -51,18 +50,9 @@ class _DatabaseAction:
         """Name with subject."""
         return f"{self.name}[{self.subject}]"
 
-    def plan(self, access: Access) -> Plan:
-        raise AssertionError(access)
-
-    def apply(self, access: Access, plan: Plan, progress: Progress) -> Mapping[str, Any]:
-        raise AssertionError(access, plan, progress)
-
-    def verify(self, access: Access, facts: Mapping[str, Any]) -> Sequence[Finding]:
-        raise AssertionError(access, facts)
-
-    def undo(self, access: Access, undo: Mapping[str, Any], progress: Progress) -> None:
+    def undo(self, access: Access, undo: Mapping[str, Any], progress: Progress) -> None:  # noqa: ARG002
         """Nothing to bring back: the target is not live, and the next import replaces what is there."""
-        progress(f"{self.id}: what it made stays where it is; the source is untouched ({len(undo)} facts kept)")
+        progress(f"{self.id}: what it made stays where it is; the source was only read")
 
 
 @dataclass(frozen=True)
@@ -78,10 +68,9 @@ class ExportDatabase(_DatabaseAction):
         _refuse_when_live(access, database, self.id)
         with session(access, database.name, "source") as source:
             row = source.execute("SELECT pg_size_pretty(pg_database_size(current_database()))").fetchone()
-        step = Step(
-            f"archive {_archive(database, 'export')}", "no archive of this moment", f"{database.method} of {row}"
-        )
-        return Plan(self.id, (step,), note=f"reads {row and row[0]} from the source, which goes on working")
+        step = Step(f"archive {_archive(database, 'export')}", "not of this moment", f"by {database.method}")
+        size = "" if row is None else str(row[0])
+        return Plan(self.id, (step,), note=f"reads {size} from the source, which goes on working")
 
     def apply(self, access: Access, plan: Plan, progress: Progress) -> Mapping[str, Any]:  # noqa: ARG002
         """Facts: `Exported`."""
@@ -113,8 +102,9 @@ class ImportDatabase(_DatabaseAction):
         _refuse_when_live(access, database, self.id)
         with session(access, database.name, "target") as target:
             rows = sum(count_rows(target, moving_schemas(target, database)).values())
-        step = Step(f"objects of managed database {database.target_name}", f"{rows} rows", "as in the archive")
-        return Plan(self.id, (step,), note="objects of the same names on the target are replaced, in one transaction")
+        step = Step(f"objects of managed database {database.target_name}", "not of this archive", "as in the archive")
+        note = f"objects of the same names on the target ({rows} rows now) are replaced, in one transaction"
+        return Plan(self.id, (step,), note=note)
 
     def apply(self, access: Access, plan: Plan, progress: Progress) -> Mapping[str, Any]:  # noqa: ARG002
         """Facts: `Imported`. Raises ActionFailed when the archive is not the one that was exported."""
