@@ -11,7 +11,17 @@ from typing import Any
 
 from kovra_checks.errors import ConfigError
 
-__all__ = ["ConfigErrors", "KeyPath", "Problem", "Trouble", "did_you_mean", "key_text", "looks_secret", "shown"]
+__all__ = [
+    "ConfigErrors",
+    "KeyPath",
+    "Problem",
+    "Trouble",
+    "did_you_mean",
+    "is_secret_place",
+    "key_text",
+    "looks_secret",
+    "shown",
+]
 
 KeyPath = tuple[str | int, ...]
 
@@ -107,11 +117,15 @@ def looks_secret(value: str) -> bool:
     return _SECRET_VALUE.search(value) is not None
 
 
+def is_secret_place(path: KeyPath) -> bool:
+    """Whether a secret belongs at *path*, so that whatever stands there is not shown."""
+    last = path[-1] if path else ""
+    return "set" in path or (isinstance(last, str) and _SECRET_PLACE.search(last) is not None)
+
+
 def shown(value: Any, path: KeyPath = ()) -> str:
     """*value* for a message: short, on one line; never a secret, nor anything that stands where a secret belongs."""
-    last = path[-1] if path else ""
-    secret_place = (isinstance(last, str) and _SECRET_PLACE.search(last)) or "set" in path
-    if secret_place or looks_secret(str(value)):
+    if is_secret_place(path) or looks_secret(str(value)):
         return f"a value of {len(str(value))} characters (not shown)"
     if isinstance(value, dict):
         return "a table"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from kovra_checks.checklist import CHECKLIST
 from kovra_checks.checklist.spec import CheckSpec
@@ -141,7 +141,6 @@ def _variables(app: App) -> Iterator[Trouble]:
 
 
 def _jobs(parts: _Parts) -> Iterator[Trouble]:
-    zones = available_timezones()
     for job in parts.migration.jobs:
         fields = job.schedule.split()
         if not (len(fields) == 5 and all(map(_CRON_FIELD.fullmatch, fields))) and not _CRON_WORD.fullmatch(
@@ -149,7 +148,7 @@ def _jobs(parts: _Parts) -> Iterator[Trouble]:
         ):
             remedy = 'write five cron fields: minute hour day month weekday, e.g. "30 3 * * *"'
             yield Trouble(("jobs", job.name, "schedule"), f"found {shown(job.schedule)}", remedy)
-        if zones and job.timezone not in zones:
+        if not _is_zone(job.timezone) and (zones := available_timezones()):
             remedy = f'{did_you_mean(job.timezone, zones)}Write an IANA time zone, e.g. "Europe/Berlin"'
             yield Trouble(("jobs", job.name, "timezone"), f"found {shown(job.timezone)}", remedy)
     yield from _twice(
@@ -159,6 +158,14 @@ def _jobs(parts: _Parts) -> Iterator[Trouble]:
         ),
         "job",
     )
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _twice(named: Iterable[tuple[KeyPath, str]], kind: str) -> Iterator[Trouble]:
@@ -190,7 +197,8 @@ def _waived(parts: _Parts, path: KeyPath, check: str) -> Iterator[Trouble]:
     spec = None if match is None else parts.checks.get(match["id"])
     if match is None or spec is None:
         guess = did_you_mean(check.partition("[")[0], parts.checks)
-        yield Trouble(path, f'there is no check "{check}"', f"{guess}`kovra-checks checks` lists them")
+        if match is None or guess:  # an id like no other may be a check of the user's own, which is not known here
+            yield Trouble(path, f'there is no check "{check}"', f"{guess}`kovra-checks checks` lists them")
     elif parts.whole and match["subject"] is not None:
         known = [subject.id for subject in subjects(spec.each, parts.migration)]
         if match["subject"] not in known:

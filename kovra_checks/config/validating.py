@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from kovra_checks.config.problems import KeyPath, Trouble, did_you_mean, key_text, shown
+from kovra_checks.config.problems import KeyPath, Trouble, did_you_mean, is_secret_place, key_text, shown
 from kovra_checks.config.shape import CHILDREN, KEYED, keys_of, model_at, toml_path
 from kovra_checks.migration import HOST, NAME, Migration
 
@@ -37,7 +37,7 @@ def troubles_of(error: ValidationError, shaped: Mapping[str, Any]) -> list[Troub
 
 def partial(shaped: Mapping[str, Any]) -> Migration:
     """As much of the migration as is valid, for the checks across tables; unchecked, and never to be used for a run."""
-    valid: dict[str, Any] = {}
+    valid: dict[str, Any] = {"apps": ()}
     for key, model in CHILDREN[Migration].items():
         found = [one for one in (_valid(model, part) for part in _parts(shaped.get(key))) if one is not None]
         if isinstance(shaped.get(key), list):
@@ -66,8 +66,10 @@ def _trouble(detail: ErrorDetails, path: KeyPath) -> Trouble:
     tell = _TELL.get(detail["type"])
     if tell is not None:
         return Trouble(path, *tell(detail, path))
-    reason = str(detail.get("ctx", {}).get("error", detail["msg"]))
-    return Trouble(path, f"found {shown(detail['input'], path)}", _sentence(reason))
+    reason = str(detail.get("ctx", {}).get("error", detail["msg"])).removeprefix("Input ")
+    if is_secret_place(path):
+        reason = "a secret is given by reference, `env:NAME` or `file:PATH`, never as a value"
+    return Trouble(path, f"found {shown(detail['input'], path)}", reason)
 
 
 def _unknown(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
@@ -112,10 +114,6 @@ def _pattern(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
     if path and path[-1] in ("target", "source_target") and pattern == HOST:
         remedy = "write a host name (for a CNAME) or an address (for A/AAAA)"
     return f"found {shown(detail['input'], path)}", remedy
-
-
-def _sentence(text: str) -> str:
-    return text.removeprefix("Input ").removeprefix("Value error, ")
 
 
 _TELL: Final[Mapping[str, Callable[[ErrorDetails, KeyPath], tuple[str, str]]]] = {
