@@ -87,9 +87,10 @@ class DumpCustom:
         with session(access, database.name, "target", limit=limit, writing=True) as target:
             target.execute("ANALYZE")
             counts = count_rows(target, moving_schemas(target, database))
+            queries = {name: answer_query(target, name, text) for name, text in database.critical_queries.items()}
         return Imported(
             archive=archive.name, sha256=digest, seconds=round(time.monotonic() - began, 3), counts=counts,
-            warnings=warnings, left_out=left_out, extensions=created, extensions_failed=failed,
+            queries=queries, warnings=warnings, left_out=left_out, extensions=created, extensions_failed=failed,
             settings=settings, settings_failed=settings_failed,
         )  # fmt: skip
 

@@ -19,11 +19,15 @@ from kovra_checks.waiting import pause, wait_for
 __all__ = ["SETTING", "end_sessions", "read_setting", "sample_fence", "set_default"]
 
 SETTING = "default_transaction_read_only"
-COUNTERS = (
-    "SELECT tup_inserted, tup_updated, tup_deleted, xact_commit, "
-    "CASE WHEN has_function_privilege('pg_current_wal_lsn()', 'EXECUTE') AND NOT pg_is_in_recovery() "
-    "THEN pg_current_wal_lsn()::text END FROM pg_stat_database WHERE datname = current_database()"
-)
+# By table and not by database: the latter counts what ANALYZE writes into the catalogs too.
+COUNTERS = """
+    SELECT t.inserted, t.updated, t.deleted, d.xact_commit,
+        CASE WHEN has_function_privilege('pg_current_wal_lsn()', 'EXECUTE') AND NOT pg_is_in_recovery()
+             THEN pg_current_wal_lsn()::text END
+    FROM pg_stat_database d CROSS JOIN (
+        SELECT coalesce(sum(n_tup_ins), 0)::bigint AS inserted, coalesce(sum(n_tup_upd), 0)::bigint AS updated,
+               coalesce(sum(n_tup_del), 0)::bigint AS deleted FROM pg_stat_user_tables) t
+    WHERE d.datname = current_database()"""
 # What a role may not see of others' sessions is NULL. Those of superusers are the provider's own upkeep: left alone.
 SESSIONS = (
     "SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), "

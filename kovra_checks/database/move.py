@@ -60,6 +60,7 @@ class Imported:
         sha256: Of the file that was read.
         seconds: From the first change to the end of ANALYZE.
         counts: Rows by table on the target.
+        queries: Critical queries' answers on the target.
         warnings: What the programs complained of.
         left_out: Entries of the archive that are made in another way or not at all.
         extensions: Extensions that were created.
@@ -72,6 +73,7 @@ class Imported:
     sha256: str
     seconds: float
     counts: dict[str, int]
+    queries: dict[str, CriticalAnswer]
     warnings: tuple[str, ...]
     left_out: tuple[str, ...]
     extensions: tuple[str, ...]
