@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from fix_lab import fresh_block
 
 from kovra_checks.config import load
 from kovra_checks.errors import ActionFailed
@@ -255,7 +254,6 @@ def test_nothing_is_left_when_the_parent_is_killed(start_lab: StartLab, tmp_path
 
 def test_block_in_use_is_refused(start_lab: StartLab) -> None:
     """Two labs cannot share an address block: the second says so."""
-    block = fresh_block()
-    start_lab(prefix=block.prefix)
+    block = start_lab().prefix
     with pytest.raises(ActionFailed, match="Address already in use"):
-        start_lab("second", prefix=block.prefix)
+        start_lab("second", prefix=block)
