@@ -196,10 +196,16 @@ def test_time_axes_have_a_few_round_ticks(report: BuildReport, seconds: float) -
 def test_traffic_is_counted_by_side() -> None:
     """Addresses that answered before the swap are the old side; deferred writes are not failures."""
     lines = [
-        {"t": 1.0, "ms": 5, "ok": True, "status": 200, "address": "192.0.2.1"},
-        {"t": 2.0, "ms": 5, "ok": True, "status": 503, "address": "192.0.2.1", "kind": "deferred"},
-        {"t": "1970-01-01T00:00:04Z", "ms": 5, "ok": True, "status": 200, "address": "192.0.2.2", "later": 1},
-        {"t": 5.0, "ms": 5, "ok": False, "error": "ConnectionError", "address": None},
+        {"host": SHOP, "t": 1.0, "ms": 5, "ok": True, "status": 200, "address": "192.0.2.1"},
+        {"host": SHOP, "t": 2.0, "ms": 5, "ok": True, "status": 503, "address": "192.0.2.1", "kind": "deferred"},
+        {"host": SHOP, "t": 4.0, "ms": 5, "ok": True, "status": 200, "address": "192.0.2.2", "later": 1},
+        {
+            "host": SHOP,
+            "t": 5.0,
+            "ok": False,
+            "error": "ConnectionError",
+            "address": None,
+        },  # and took who knows how long
     ]
     requests = requests_of(lines, where="traffic.jsonl")
     counted = count(requests, requests[0].at + timedelta(seconds=2))
@@ -209,5 +215,5 @@ def test_traffic_is_counted_by_side() -> None:
 
 def test_a_bad_line_of_traffic_is_named() -> None:
     """A log that is not understood is refused with its line, not skipped."""
-    with pytest.raises(EvidenceError, match=r"traffic\.jsonl: line 1: ms: Field required"):
+    with pytest.raises(EvidenceError, match=r"traffic\.jsonl: line 1: host: Field required"):
         requests_of([json.loads('{"t": 1, "ok": true}')], where="traffic.jsonl")

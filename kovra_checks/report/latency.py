@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,8 +75,12 @@ def _axis(requests: Sequence[Request], moments: Sequence[Moment]) -> TimeAxis:
 
 
 def _levels(drawn: Sequence[Request]) -> _Levels:
-    times = [max(request.ms, 0.1) for request in drawn]
-    return _Levels(10 ** math.floor(math.log10(min(times))), 10 ** math.ceil(math.log10(max(*times, 10.1))))
+    times = [max(ms, 0.1) for ms in _times(drawn)] or [1.0]
+    return _Levels(10 ** math.floor(math.log10(min(times))), 10 ** math.ceil(math.log10(max([*times, 10.1]))))
+
+
+def _times(requests: Iterable[Request]) -> list[float]:
+    return [request.ms for request in requests if request.ms is not None]
 
 
 def _level_lines(levels: _Levels) -> list[Shape]:
@@ -104,7 +108,7 @@ def _spread(drawn: Sequence[Request], axis: TimeAxis, levels: _Levels) -> list[S
     middle: list[tuple[float, float]] = []
     upper: list[tuple[float, float]] = []
     for bucket, requests in _buckets(drawn, axis).items():
-        times = sorted(request.ms for request in requests if not request.deferred)
+        times = sorted(_times(request for request in requests if not request.deferred))
         if times:
             x = _centre(bucket, axis)
             middle.append((x, levels.y(times[len(times) // 2])))
@@ -115,11 +119,13 @@ def _spread(drawn: Sequence[Request], axis: TimeAxis, levels: _Levels) -> list[S
 
 
 def _scatter(drawn: Sequence[Request], old: frozenset[str], axis: TimeAxis, levels: _Levels) -> list[Shape]:
-    plain = [request for request in drawn if request.ok and not request.deferred]
+    plain = [
+        (request, request.ms) for request in drawn if request.ok and not request.deferred and request.ms is not None
+    ]
     every = max(1, math.ceil(len(plain) / MOST_DOTS))
     sides: dict[str, list[tuple[float, float]]] = {"old": [], "new": []}
-    for request in plain[::every]:
-        sides["old" if request.address in old else "new"].append((axis.x(request.at), levels.y(request.ms)))
+    for request, ms in plain[::every]:
+        sides["old" if request.address in old else "new"].append((axis.x(request.at), levels.y(ms)))
     return [dots(side, points) for side, points in sides.items() if points]
 
 
@@ -180,11 +186,12 @@ def marks(moments: Sequence[Moment], axis: TimeAxis, top: float, bottom: float) 
 def _words(requests: Sequence[Request], drawn: Sequence[Request], swapped: datetime | None) -> str:
     failed = sum(not request.ok for request in requests)
     deferred = sum(request.deferred for request in requests)
-    times = sorted(request.ms for request in requests if not request.deferred) or [0.0]
+    times = sorted(_times(request for request in requests if not request.deferred))
     said = [f"{len(requests)} requests, {failed} failed, {deferred} writes told to come back and repeated."]
-    said.append(f"Median {times[len(times) // 2]:.0f} ms, 95th percentile {times[len(times) * 95 // 100]:.0f} ms.")
+    if times:
+        said.append(f"Median {times[len(times) // 2]:.0f} ms, 95th percentile {times[len(times) * 95 // 100]:.0f} ms.")
     if swapped is not None:
-        late = [request.ms for request in requests if request.at >= swapped and request.ok and not request.deferred]
+        late = _times(one for one in requests if one.at >= swapped and one.ok and not one.deferred)
         if late:
             said.append(f"After the swap the median is {sorted(late)[len(late) // 2]:.0f} ms.")
     if len(drawn) < len(requests):

@@ -31,7 +31,7 @@ def timeline(verdict: Verdict, observations: Mapping[str, Iterable[Observation]]
         verdict: The run.
         observations: What was observed, by stage.
     """
-    begun = [stage for stage in verdict.stages if stage.started is not None]
+    begun = [stage for stage in verdict.stages if stage.started is not None and stage.gate != "not-reached"]
     if not begun:
         return None
     axis = TimeAxis(verdict.started, verdict.ended, LEFT, RIGHT)

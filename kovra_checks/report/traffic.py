@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from kovra_checks.errors import EvidenceError
+from kovra_checks.observations.traffic import TrafficLine
+from kovra_checks.outcome import adapter
 from kovra_checks.report.verdict import TrafficCount
 
-__all__ = ["Request", "Served", "count", "old_addresses", "requests_of"]
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    t: datetime  # seconds since 1970, or ISO 8601
-    ms: float
-    ok: bool
-    status: int | None = None
-    address: str | None = None
-    error: str | None = None
-    kind: str = "read"
-    method: str = "GET"
-    path: str = "/"
+__all__ = ["Request", "count", "old_addresses", "requests_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +23,7 @@ class Request:
 
     Attributes:
         at: When it began (UTC).
-        ms: Milliseconds until its answer was complete.
+        ms: Milliseconds it took; None if the log does not say.
         ok: Whether it was answered as it should; a deferred write is.
         deferred: A write that the fence told to come back.
         address: Who answered; None if nobody was asked.
@@ -43,14 +31,11 @@ class Request:
     """
 
     at: datetime
-    ms: float
+    ms: float | None
     ok: bool
     deferred: bool
     address: str | None
     told: str
-
-
-Served = Mapping[str, Literal["source", "target"]]
 
 
 def requests_of(lines: Iterable[Mapping[str, Any]], *, where: str) -> list[Request]:
@@ -58,14 +43,14 @@ def requests_of(lines: Iterable[Mapping[str, Any]], *, where: str) -> list[Reque
     found: list[Request] = []
     for number, line in enumerate(lines, start=1):
         try:
-            read = _Line.model_validate(line)
+            read: TrafficLine = adapter(TrafficLine).validate_python(line)
         except ValidationError as error:
             raise EvidenceError(
                 f"read the traffic log {where}",
                 seen=f"line {number}: {'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}",
-                remedy='want objects like {"t": 1767225600.1, "ms": 12.5, "ok": true, "address": "192.0.2.1"}',
+                remedy="correct what writes the log: docs/traffic-log.md says what a line holds",
             ) from None
-        at = read.t.replace(tzinfo=UTC) if read.t.tzinfo is None else read.t
+        at = datetime.fromtimestamp(read.t, UTC)
         came = read.error or f"{read.status}"
         found.append(
             Request(at, read.ms, read.ok, read.kind == "deferred", read.address, f"{read.method} {read.path}: {came}")
