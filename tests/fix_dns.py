@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
+import inspect
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,13 @@ import pytest
 
 from kovra_checks.access import Access, ActionRecord, Clients
 from kovra_checks.dns_providers import provider_for
+from kovra_checks.errors import CouldNotLook
 from kovra_checks.lab.addresses import Addresses
 from kovra_checks.lab.dns_world import DnsLab
 from kovra_checks.migration import App, DnsProviderConfig, Domain, Migration, Policy, Source, Target
+from kovra_checks.outcome import Check, Finding, Observation, Observations, Question, adapter
+from kovra_checks.probes.dns import ANSWERERS as DNS
+from kovra_checks.probes.ledger import ANSWERERS as LEDGER
 from kovra_checks.secrets import Secrets
 
 TSIG_NAME = "kovra-checks"
@@ -75,13 +81,13 @@ MigrationMaker = Callable[..., Migration]
 
 @pytest.fixture
 def dns_migration(dns_addresses: Addresses, tmp_path: Path) -> MigrationMaker:
-    """Makes a migration with the one domain of the lab; keywords change the domain, `policy=` the policy."""
+    """Makes a migration with the one domain of the lab; keywords change the domain, policy or server."""
     (tmp_path / "tsig.key").write_text(TSIG_SECRET)
 
-    def make(*, policy: Mapping[str, Any] | None = None, provider: str = "zone", **domain: Any) -> Migration:
-        server = addresses.server(addresses.nameservers[0])
+    def make(*, policy: Mapping[str, Any] | None = None, primary: str = "", **domain: Any) -> Migration:
+        server = primary or addresses.server(addresses.nameservers[0])
         described = {
-            "name": SHOP, "app": "web", "zone": "example.test", "provider": provider,
+            "name": SHOP, "app": "web", "zone": "example.test", "provider": "zone",
             "target": "web.apps.kovra.test", "source_target": "quiet-pine-1234.herokudns.test",
         }  # fmt: skip
         times = {"probe_timeout": timedelta(seconds=0.8), "action_deadline": timedelta(seconds=1.5)}
@@ -125,3 +131,28 @@ def dns_access(dns_migration: MigrationMaker, tmp_path: Path) -> AccessMaker:
 
 def _nobody(access: Access) -> Any:
     raise AssertionError(f"DNS asks no platform ({access.migration.name})")
+
+
+def observe(question: Question[Any], access: Access) -> Observation:
+    """Put one question as the engine does: the answer, or why there is none, as plain JSON data."""
+    answer, error = None, None
+    try:
+        seen = {**DNS, **LEDGER}[type(question)](question, access)
+        answer = adapter(question.answer_type).dump_python(seen, mode="json")
+    except CouldNotLook as problem:
+        error = {"tried": problem.tried, "seen": problem.seen, "remedy": problem.remedy}
+    return Observation(question.key(), question.kind, question.fields(), datetime.now(UTC), 0.0, "here", answer, error)
+
+
+def run_check(stage: str, check_id: str, access: Access) -> list[Finding]:
+    """Run one of the suites' DNS checks for the migration's domain. Raises CouldNotLook where it is broken."""
+    path = Path(__file__).parent.parent / "suites" / stage / "test_dns.py"
+    spec = importlib.util.spec_from_file_location(f"suite_{stage}_dns", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, "test_" + check_id.replace("-", "_"))
+    given = {"migration": access.migration, "domain": access.migration.domains[0]}
+    check: Check = function(**{name: given[name] for name in inspect.signature(function).parameters})
+    return list(check.judge(Observations(observe(question, access) for question in check.asks)))

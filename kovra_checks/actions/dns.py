@@ -185,6 +185,12 @@ class SwapRecord(_RecordAction):
         return Plan(action, () if serving == wanted else (step,), {"records": _dump(serving)})
 
     def _refuse_surprises(self, current: Records, wanted: RecordSet) -> None:
+        if wanted.type == "CNAME" and self.subject == self.domain.zone:
+            raise UnsafePlan(
+                f"plan the swap of {self.subject}",
+                seen="it is the apex of its zone, which cannot hold a CNAME",
+                remedy="use an ALIAS/ANAME at your DNS host and swap by hand, or have an address as target",
+            )
         old = self.domain.source_target
         held = _serving(current)
         expected = len(held) == 1 and held[0].type == record_type(old) and {*target_values(old)} <= {*held[0].values}
@@ -194,12 +200,6 @@ class SwapRecord(_RecordAction):
                 f"plan the swap of {self.subject}",
                 seen=f"it holds {_text(current)}, and not only {record_type(old)} {old}",
                 remedy="remove what does not belong there by hand (zone-is-ready names it), or correct source_target",
-            )
-        if wanted.type == "CNAME" and self.subject == self.domain.zone:
-            raise UnsafePlan(
-                f"plan the swap of {self.subject}",
-                seen="it is the apex of its zone, which cannot hold a CNAME",
-                remedy="use an ALIAS/ANAME at your DNS host and swap by hand, or have an address as target",
             )
 
     def apply(self, access: Access, plan: Plan, progress: Progress) -> Mapping[str, Any]:

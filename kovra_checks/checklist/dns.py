@@ -18,6 +18,14 @@ CHECKS: tuple[CheckSpec, ...] = (
         remedy="Correct what the finding names at your DNS host. Swap only when every nameserver holds the same zone.",
     ),
     CheckSpec(
+        id="rollback-is-ready",
+        title="The way back is open: the source's name still has addresses at every resolver",
+        stages=("precutover",),
+        each="domain",
+        guide="Minimizing downtime: both sides run until the new one has proved itself",
+        remedy="Keep the custom domain at the source until decommissioning, and correct domains.<name>.source_target.",
+    ),
+    CheckSpec(
         id="ttl-is-low",
         title="Every nameserver gives the record a TTL of at most policy.low_ttl",
         stages=("precutover",),

@@ -24,6 +24,12 @@ def test_zone_is_ready(migration: Migration, domain: Domain) -> Check:
     return Check((survey, source, at_target, above), judge)
 
 
+@check("rollback-is-ready")
+def test_rollback_is_ready(domain: Domain) -> Check:
+    source = dns.ResolverViews(domain.source_target)
+    return Check(source, lambda seen: records.resolves(seen[source], None))
+
+
 @check("ttl-is-low")
 def test_ttl_is_low(migration: Migration, domain: Domain) -> Check:
     survey = dns.ZoneSurvey(domain.zone, domain.name)
