@@ -213,8 +213,8 @@ class Traffic:
 def lost_writes(directory: Path, urls: Mapping[str, str]) -> dict[str, list[str]]:
     """Acknowledged order references that each database does not hold, by the names in *urls* (name -> URL), sorted.
 
-    Before the move every reference is in the source, after it in the target; one that is in neither is lost:
-    `set.intersection` of the lists is what no database has. Raises psycopg.Error when a database cannot be read.
+    What the move lost is what the target does not hold afterwards; before it, what the source does not hold.
+    Raises psycopg.Error when a database cannot be read.
     """
     told = (directory / "acknowledged.jsonl").read_text(encoding="utf-8").splitlines()
     acknowledged = {json.loads(line)["reference"] for line in told if line.endswith("}")}
