@@ -88,14 +88,13 @@ def swap_fits(view: ZoneView, *, target: str, source_target: str, old_suffixes: 
     """The name holds exactly the record that is to be swapped, and nothing that would outlive or forbid the new one."""
     findings: dict[str, Finding] = {}
     for server in _seen(view):
-        for finding in _misfits(view, server, target, source_target, old_suffixes):
+        misfits = _misfits(view, server, target, source_target)
+        for finding in (*misfits, *_hijacked(server, (*old_suffixes, *CHALLENGE_SUFFIXES, f".{source_target}"))):
             findings.setdefault(finding.message, finding)  # servers that agree say it once
     return list(findings.values())
 
 
-def _misfits(
-    view: ZoneView, server: ServerView, target: str, source_target: str, old_suffixes: Sequence[str]
-) -> Iterable[Finding]:
+def _misfits(view: ZoneView, server: ServerView, target: str, source_target: str) -> Iterable[Finding]:
     wanted, held = record_type(target), record_type(source_target)
     kinds = {records.type for records in server.records}
     expected = {(held, target_values(source_target)), (wanted, target_values(target))}
@@ -123,9 +122,11 @@ def _misfits(
                 f"{view.name} {other} record (present) is absent: nothing may stand beside a CNAME (RFC 1034, 3.6.2)",
                 remedy=f"Move the {other} record to another name, or let an address record lead to the target.",
             )
-    suffixes = (*old_suffixes, *CHALLENGE_SUFFIXES)
+
+
+def _hijacked(server: ServerView, suffixes: tuple[str, ...]) -> Iterable[Finding]:
     challenge = server.challenge
-    if challenge is not None and challenge.values[0].endswith((*suffixes, f".{source_target}")):
+    if challenge is not None and challenge.values[0].endswith(suffixes):
         yield Finding(
             f"{challenge.name} CNAME ({challenge.values[0]}) does not lead to the old platform",
             remedy="Delete it: it hands the new side's DNS-01 challenges to the old platform.",
