@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from kovra_checks.outcome import canonical_json
 from kovra_checks.units import parse_duration, parse_size
@@ -54,7 +54,10 @@ SecretRef = Annotated[
 ]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_no_password)]
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), Field(description='a number and a unit: "90s", "5m", "48h", "2d"')
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(lambda duration: f"{duration.total_seconds():g}s", return_type=str),
+    Field(description='a number and a unit: "90s", "5m", "48h", "2d"'),
 ]
 Size = Annotated[int, BeforeValidator(parse_size), Field(description='bytes with a unit: "512MiB", "10GB"')]
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]

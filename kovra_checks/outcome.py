@@ -26,9 +26,14 @@ A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
 
 
-@cache
 def adapter(kind: type[A]) -> TypeAdapter[A]:
     """The (cached) converter between the dataclass *kind* and plain JSON data."""
+    made: TypeAdapter[A] = _adapter(kind)
+    return made
+
+
+@cache
+def _adapter(kind: Any) -> Any:
     return TypeAdapter(kind)
 
 

@@ -24,8 +24,8 @@ Told = dict[str, Any]
 def perform(run: Run, action: Action) -> Told:
     """Plan *action* and, if this run applies, apply and verify it.
 
-    Returns what the report says of it: id, stage, state (planned, applied, failed, unknown, not-reached), steps, started,
-    ended, message, checksum.
+    Returns what the report says of it: id, stage, state (planned, applied, failed), steps, started, ended, message,
+    checksum.
     """
     told: Told = {
         "id": action_id(action), "stage": action.stage, "state": "planned", "steps": [], "checksum": "",
@@ -93,7 +93,7 @@ def _hold_to_reviewed_plan(run: Run, action: Action) -> None:
     if found != pin:
         raise UnsafePlan(
             f"apply the reviewed plan of {action.stage}",
-            seen=f"checksum now ({found}) == reviewed ({pin}) does not hold: the world or the configuration has changed",
+            seen=f"checksum now ({found}) == reviewed ({pin}) does not hold: world or configuration have changed",
             remedy=f"review it again (kovra-checks plan {action.stage}) and pass the new checksum with --plan",
         )
     run.journal.write("plan-held", action.stage)

@@ -19,10 +19,11 @@ from kovra_checks.platforms import kovra_cloud, source_platform
 from kovra_checks.platforms.observe import ANSWERERS as PLATFORM
 from kovra_checks.probes.dns import ANSWERERS as DNS
 from kovra_checks.probes.http import ANSWERERS as HTTP
+from kovra_checks.probes.integrations import ANSWERERS as INTEGRATIONS
 from kovra_checks.probes.ledger import ANSWERERS as LEDGER
 from kovra_checks.probes.tls import ANSWERERS as TLS
+from kovra_checks.probes.traffic import ANSWERERS as TRAFFIC
 from kovra_checks.suite import CheckFunction
-from kovra_checks.watch import ANSWERERS as WATCH
 
 __all__ = ["Builtin"]
 
@@ -42,7 +43,7 @@ class Builtin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_kovra_probes(self) -> Answerers:
         """The built-in probes."""
-        return {**DATABASE, **PLATFORM, **DNS, **HTTP, **LEDGER, **TLS, **WATCH}
+        return {**DATABASE, **PLATFORM, **DNS, **HTTP, **INTEGRATIONS, **LEDGER, **TLS, **TRAFFIC}
 
     @pytest.hookimpl(trylast=True)
     def pytest_kovra_clients(self, migration: Migration) -> Clients:  # noqa: ARG002

@@ -24,8 +24,9 @@ class Collecting:
         self.run = run
         self.stages: list[str] = []
         self.deselected: list[str] = []
+        self.own: dict[str, list[str]] = {}
 
-    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: Any) -> list[Any] | None:
+    def pytest_pycollect_makeitem(self, name: str, obj: Any) -> list[Any] | None:
         """A check without a subject in this migration is not collected: there is nothing to prove."""
         spec = spec_of(obj)
         if spec is None or not name.startswith("test_"):
@@ -52,6 +53,9 @@ class Collecting:
         self.stages = [stage for stage in STAGES if stage in found]
         for stage in self.stages:
             items.extend(self._contributed(session, stage))
+            self.own[stage] = sorted(
+                {one for item in items if stage_of(item.nodeid) == stage for one in self._all(item)}
+            )
         for item in items:
             self._label(item)
 
@@ -70,6 +74,12 @@ class Collecting:
                         session, name=name, nodeid=f"suites/{stage}/{CHECKS}::{name}", stage=stage,
                         obj=function, subject_id=subject.id, subject=subject.value,
                     )  # fmt: skip
+
+    def _all(self, item: pytest.Item) -> Iterable[str]:
+        """The check behind *item* for every subject it has: selecting one by node id does not make it the only one."""
+        spec = spec_of(getattr(item, "obj", None))
+        assert spec is not None
+        return (f"{spec.id}[{subject.id}]" for subject in subjects(spec.each, self.run.migration))
 
     def _label(self, item: pytest.Item) -> None:
         spec = spec_of(getattr(item, "obj", None))
@@ -90,7 +100,7 @@ class Ordering:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """After all selecting and regrouping: add actions and observing, and order all by stage."""
         items[:] = list(self._ordered(session, items))
-        told = {"stages": self.collecting.stages, "deselected": self.collecting.deselected}
+        told = {"stages": self.collecting.stages, "deselected": self.collecting.deselected, "own": self.collecting.own}
         self.run.journal.write("scope", told)
 
     def _ordered(self, session: pytest.Session, items: Sequence[pytest.Item]) -> Iterable[pytest.Item]:

@@ -44,7 +44,7 @@ class Settings:
         rehearsal: Whether the world is the lab.
         apply: Whether actions are applied.
         pin: Plan checksum that must match, or "".
-        token: Fencing token of the lease; 0 in a replay.
+        token: Fencing token of the lease; 0 where nothing is written (a replay, --collect-only).
         replay: Folder of recorded evidence, or "".
         lab: The lab's folder, or "".
     """

@@ -1,9 +1,9 @@
 """Stages under pytest-xdist: the only module that knows it.
 
-A worker starts an item only once it holds the next one. So a stage's last items would never start if later ones were held
-back: every worker is given one item of a later stage to *park* on. It cannot start that one before it is sent another,
-which happens only after the gate in between was decided. Should a worker be shut down with an item parked, it runs it, and
-the guard in its own process refuses.
+A worker starts an item only once it holds the next one. So a stage's last items would never start if later ones were
+held back: every worker is given one item of a later stage to *park* on. It cannot start that one before it is sent
+another, which happens only after the gate in between was decided. Should a worker be shut down with an item parked, it
+runs it, and the guard in its own process refuses.
 """
 
 from __future__ import annotations

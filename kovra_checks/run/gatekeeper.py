@@ -107,14 +107,16 @@ class Gatekeeper:
         if told is not None and report.when == "call":
             record.actions[action] = told
         elif report.failed:
-            record.actions[action] = self._blank(action, report, "unknown", str(report.longrepr).strip())
+            record.actions[action] = self._blank(
+                action, stage_of(report.nodeid), "unknown", str(report.longrepr).strip()
+            )
         elif report.skipped and action not in record.actions:
-            record.actions[action] = self._blank(action, report, "not-reached", _skip_reason(report))
+            record.actions[action] = self._blank(action, stage_of(report.nodeid), "not-reached", _skip_reason(report))
 
     @staticmethod
-    def _blank(action: str, report: pytest.TestReport, state: str, message: str) -> dict[str, Any]:
+    def _blank(action: str, stage: str | None, state: ActionState, message: str) -> dict[str, Any]:
         return {
-            "id": action, "stage": stage_of(report.nodeid), "state": state, "steps": [], "checksum": "",
+            "id": action, "stage": stage, "state": state, "steps": [], "checksum": "",
             "started": None, "ended": None, "message": message,
         }  # fmt: skip
 
@@ -127,7 +129,7 @@ class Gatekeeper:
             self.run.journal.halt(stage, f"the process running {nodeid.rsplit('::', 1)[-1]} died")
 
     def cross(self, upto: str | None) -> None:
-        """Decide every undecided gate of the scope before stage *upto* (None: all). Gates behind a closed one stay shut."""
+        """Decide every undecided gate of the scope before stage *upto* (None: all)."""
         for stage in self.scope:
             if upto is not None and position(stage) >= position(upto):
                 break
@@ -149,8 +151,8 @@ class Gatekeeper:
     def evidence(self, stage: str) -> Evidence:
         """All that the gate of *stage* may look at."""
         record = self.records[stage]
-        scope = self.run.journal.read("scope") or {"deselected": []}
-        expected = tuple(sorted({*self.run.expected(stage), *record.collected}))
+        scope = self.run.journal.read("scope") or {"deselected": [], "own": {}}
+        expected = tuple(sorted({*self.run.expected(stage), *record.collected, *scope["own"].get(stage, ())}))
         return Evidence(
             expected=expected,
             results=record.checks,
@@ -165,10 +167,8 @@ class Gatekeeper:
             return recorded.get(stage, {})
         told = dict(self.records[stage].actions)
         if self.run.settings.apply:
-            for action in self.run.actions(stage):
-                missing: ActionState = "not-reached"
-                told.setdefault(action_id(action), {"id": action_id(action), "stage": stage, "state": missing, "steps": [],
-                                "checksum": "", "started": None, "ended": None, "message": "no report"})  # fmt: skip
+            for name in map(action_id, self.run.actions(stage)):
+                told.setdefault(name, self._blank(name, stage, "not-reached", "no report arrived"))
         return told
 
     def actions_told(self) -> dict[str, dict[str, dict[str, Any]]]:

@@ -1,7 +1,7 @@
 """In every process: denies by default.
 
-A worker may be made to run an item it holds at any time (a shutdown flushes it), so the last word on whether an item may
-run is spoken here, from the journal, and the answer is no unless the journal says yes.
+A worker may be made to run an item it holds at any time (a shutdown flushes it), so the last word on whether an item
+may run is spoken here, from the journal, and the answer is no unless the journal says yes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Guard:
         return True
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
         """Say what is to be said without a traceback, and nothing that must be masked."""
         report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, EXPLAINED):

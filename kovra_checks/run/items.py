@@ -50,6 +50,7 @@ class StageItem(pytest.Item):
         super().__init__(**kwargs)
         self.stage = stage
         self.run = self.config.stash[RUN]
+        self.funcargs: dict[str, Any] = {}  # Allure formats titles with it
 
     def begin(self) -> None:
         """Tell plugins, once, that the stage begins."""
@@ -115,7 +116,8 @@ class ObserveItem(StageItem):
             soon = [(check, j.result.until) for check, j in judged if j.result.until and j.result.until <= deadline]
             if not soon:
                 return
-            pause(max(0.0, max((until - datetime.now(UTC)).total_seconds() for _, until in soon)) + 0.05)
+            left = (max(until for _, until in soon) - datetime.now(UTC)).total_seconds()
+            pause(max(0.0, left) + 0.05)
             self._put(question for check, _ in soon for question in check.asks)
 
 

@@ -24,6 +24,7 @@ from kovra_checks.run.guard import Guard
 from kovra_checks.run.local import Local
 from kovra_checks.run.session import Conductor, archive, new_run_id
 from kovra_checks.run.terminal import Outcomes, Terminal
+from kovra_checks.run.watching import Watching
 from kovra_checks.shipped import suites_folder
 from kovra_checks.stages import STAGES, stage_of
 
@@ -59,7 +60,7 @@ def join_run(config: pytest.Config, told: str) -> None:
     migration = _migration(settings)
     if migration.digest != settings.digest:
         raise pytest.UsageError(f"{settings.migration} changed while the run was starting: start it again")
-    ledger = None if settings.replay else Ledger(migration.path(migration.ledger))
+    ledger = Ledger(migration.path(migration.ledger)) if settings.token else None
     _register(config, Run(config, settings, migration, ledger))
 
 
@@ -67,7 +68,7 @@ def _register(config: pytest.Config, run: Run) -> None:
     config.stash[RUN] = run
     allure.register(config)
     collecting = Collecting(run)
-    for plugin in (Builtin(), collecting, Ordering(run, collecting), Guard(run), Outcomes()):
+    for plugin in (Builtin(), collecting, Ordering(run, collecting), Guard(run), Outcomes(), Watching(run)):
         config.pluginmanager.register(plugin)
     if run.settings.lab and not config.option.collectonly:
         from kovra_checks.run.rehearsal import RehearsalMoments  # noqa: PLC0415 - the lab is loaded for rehearsals alone
@@ -118,11 +119,13 @@ def _opened(config: pytest.Config) -> Run:
     migration = configuration.load(path, environment=option.environment or None)
     run_id = new_run_id()
     directory = migration.path(migration.ledger).parent / "runs" / run_id
-    ledger = Ledger(migration.path(migration.ledger))
-    token = 0
-    if not option.collectonly:
-        archive(reports)
+    ledger, token = None, 0
+    if option.collectonly:
+        directory = Path(tempfile.mkdtemp(prefix="kovra-collect-"))
+    else:
+        ledger = Ledger(migration.path(migration.ledger))
         token = ledger.acquire(run_id).token
+        archive(reports)
     settings = Settings(
         run_id=run_id, directory=str(directory), reports=str(reports), migration=str(path),
         environment=option.environment, digest=migration.digest, rehearsal=bool(lab),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kovra_checks.lab.client import LabClient
+from kovra_checks.lab.client import LabClient, remove_state
 from kovra_checks.run.context import Run
 from kovra_checks.stages import earlier
 
@@ -36,7 +36,7 @@ class Rehearsal:
         self.keep_traffic(reports)
         self.client.stop()
         if self._temporary:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            remove_state(self.directory)
 
     def keep_traffic(self, reports: Path) -> None:
         """Copy the lab's traffic log into the evidence folder."""

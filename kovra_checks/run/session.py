@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import uuid
@@ -14,9 +15,11 @@ import pytest
 
 from kovra_checks.errors import KovraChecksError
 from kovra_checks.gate import Decision
+from kovra_checks.ledger import History
 from kovra_checks.report import allure
 from kovra_checks.report.summary import write_summary
-from kovra_checks.report.verdict import FILE, Verdict, read_verdict, write_verdict
+from kovra_checks.report.traffic import count, requests_of
+from kovra_checks.report.verdict import FILE, TrafficCount, Verdict, read_verdict, write_verdict
 from kovra_checks.run.context import Run
 from kovra_checks.run.gatekeeper import Gatekeeper
 from kovra_checks.run.rollback import roll_back, within_watch_window
@@ -25,6 +28,7 @@ from kovra_checks.run.verdict import Ending, compose
 __all__ = ["HEARTBEAT", "Conductor", "archive", "new_run_id"]
 
 HEARTBEAT = 5.0
+TRAFFIC_LOGS = ("traffic.jsonl", "watch.jsonl")
 
 
 def new_run_id() -> str:
@@ -101,20 +105,23 @@ class Conductor:
         acted = run.settings.apply and run.recorded is None
         if stage != "cutover" or not acted or decision.state != "NO-GO" or self.keeper.interrupted:
             return
+        assert run.ledger is not None
         states = {told["state"] for told in self.keeper.records[stage].actions.values()}
-        if "unknown" in states or not states & {"applied", "failed"} or not within_watch_window(run, datetime.now(UTC)):
+        standing = History(run.ledger.entries("intent", "outcome")).undoable(stage)
+        if "unknown" in states or not standing or not within_watch_window(run, datetime.now(UTC)):
             return
         result = roll_back(run, run.progress("rollback"))
         for action in result.undone:
             if action in self.keeper.records[stage].actions:
-                self.keeper.records[stage].actions[action]["state"] = "undone"
+                told = self.keeper.records[stage].actions[action]
+                told |= {"state": "undone", "ended": datetime.now(UTC).isoformat(timespec="milliseconds")}
         self.rolled_back = result.is_complete
         if result.problem is not None:
             self.problems.append(f"rollback stopped: {result.problem}")
         self.problems += [f"old side after the rollback: {finding}" for finding in result.findings]
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the verdict and the reports; own the exit status."""
         if session.config.option.collectonly:
             self._close()
@@ -123,7 +130,7 @@ class Conductor:
         ending = Ending(int(session.exitstatus), self.rolled_back)
         if run.recorded is None:
             run.evidence.write_json("actions", self.keeper.actions_told())
-        traffic = count_traffic(run.evidence.directory) if run.recorded is None else None
+        traffic = self._traffic() if run.recorded is None else None
         self.verdict = compose(run, self.keeper, ending, started=self.started, traffic=traffic)
         run.reports.mkdir(parents=True, exist_ok=True)
         write_verdict(run.reports / FILE, self.verdict)
@@ -136,6 +143,23 @@ class Conductor:
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = self.verdict.exit_code
         self._close()
+
+    def _traffic(self) -> TrafficCount | None:
+        """What the richest log of the run counted: real (or the lab's) traffic, else our own watch."""
+        swaps = [
+            told["started"] if told["state"] == "undone" else told["ended"]
+            for name, told in self.keeper.records["cutover"].actions.items()
+            if "swap-record" in name
+        ]
+        swapped = datetime.fromisoformat(swaps[0]) if swaps and swaps[0] else None
+        for name in TRAFFIC_LOGS:
+            path = self.run.evidence.directory / name
+            if path.exists():
+                whole = [
+                    line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")
+                ]
+                return count(requests_of(map(json.loads, whole), where=str(path)), swapped)
+        return None
 
     def _reports(self, session: pytest.Session) -> None:
         run, verdict = self.run, self.verdict

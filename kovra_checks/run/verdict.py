@@ -42,7 +42,7 @@ class Ending:
 
 
 def word_of(run: Run, keeper: Gatekeeper, ending: Ending) -> VerdictWord:
-    """The verdict. What was done to the world outweighs what the gates say: unknown, rolled back, stopped, then gates."""
+    """The verdict. What was done to the world outweighs what the gates say."""
     states = [keeper.records[stage].decision for stage in keeper.scope]
     actions = [told for stage in keeper.actions_told().values() for told in stage.values()]
     if _unknown(run, actions):
