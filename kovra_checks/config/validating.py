@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from kovra_checks.config.problems import KeyPath, Trouble, did_you_mean, is_secret_place, key_text, shown
 from kovra_checks.config.shape import CHILDREN, KEYED, keys_of, model_at, toml_path
-from kovra_checks.migration import HOST, NAME, Migration
+from kovra_checks.migration import HOST, NAME, Migration, Waiver
 
 __all__ = ["partial", "troubles_of"]
 
@@ -39,16 +39,13 @@ def partial(shaped: Mapping[str, Any]) -> Migration:
     """As much of the migration as is valid, for the checks across tables; unchecked, and never to be used for a run."""
     valid: dict[str, Any] = {"apps": ()}
     for key, model in CHILDREN[Migration].items():
-        found = [one for one in (_valid(model, part) for part in _parts(shaped.get(key))) if one is not None]
-        if isinstance(shaped.get(key), list):
-            valid[key] = tuple(found)
-        elif found:
-            valid[key] = found[0]
+        value = shaped.get(key)
+        if model in KEYED or model is Waiver:
+            found = (_valid(model, part) for part in (value if isinstance(value, list) else ()))
+            valid[key] = tuple(one for one in found if one is not None)
+        elif (one := _valid(model, value)) is not None:
+            valid[key] = one
     return Migration.model_construct(**valid)
-
-
-def _parts(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _valid(model: type[M], data: Any) -> M | None:
@@ -116,9 +113,15 @@ def _pattern(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
     return f"found {shown(detail['input'], path)}", remedy
 
 
+def _table(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+    return f"{shown(detail['input'], path)} where a table belongs", "migration.example.toml shows one"
+
+
 _TELL: Final[Mapping[str, Callable[[ErrorDetails, KeyPath], tuple[str, str]]]] = {
     "extra_forbidden": _unknown,
     "missing": _missing,
+    "model_type": _table,
+    "dict_type": _table,
     "literal_error": _literal,
     "string_pattern_mismatch": _pattern,
 }
