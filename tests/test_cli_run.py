@@ -44,7 +44,10 @@ def test_installed_suites_bring_their_settings() -> None:
     arguments = pytest_arguments(["readiness", "-x"], INSTALLED, extended=True)
     assert arguments[0] == "-c"
     assert Path(arguments[1]).name == "suites.ini"
-    assert arguments[2:] == [f"--rootdir={Path.cwd()}", "-p", "conftest", str(INSTALLED / "readiness"), "-x"]
+    assert arguments[2:] == [
+        f"--rootdir={INSTALLED.parent}", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", "-p", "conftest",
+        str(INSTALLED / "readiness"), "-x",
+    ]  # fmt: skip
 
 
 def test_checkout_has_its_suites_beside_the_package() -> None:

@@ -95,8 +95,8 @@ def test_installed_suites_are_collected_by_pytest(installed: Path, team: Path) -
     (team / "pyproject.toml").write_text('[tool.pytest]\naddopts = ["--no-such-option"]\n')
     done = command(installed, ["run", "precutover", "--migration", "migration.toml", "--collect-only", "-q"], team)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ttl-is-low[shop.example.com]" in done.stdout or "test_ttl_is_low[shop.example.com]" in done.stdout
-    assert str(ROOT / "suites") not in done.stdout
+    assert "\nsuites/precutover/test_dns.py::test_ttl_is_low[shop.example.com]\n" in done.stdout, done.stdout
+    assert not list(installed.rglob(".pytest_cache"))
 
 
 def test_hooks_in_the_teams_conftest_are_seen(installed: Path, team: Path) -> None:

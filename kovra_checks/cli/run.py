@@ -56,8 +56,10 @@ def replace_process(arguments: Sequence[str]) -> NoReturn:
     A fresh interpreter, because pytest must see our package before anything has imported it; `-m` puts the folder where
     this was started on the path, as hooks in a conftest.py there need it.
     """
-    extended = Path("conftest.py").is_file()
-    command = [sys.executable, "-m", "pytest", *pytest_arguments(arguments, suites_folder(), extended=extended)]
+    folder = suites_folder()
+    # Above the suites pytest finds it by itself.
+    extended = Path("conftest.py").is_file() and Path.cwd() not in folder.parents
+    command = [sys.executable, "-m", "pytest", *pytest_arguments(arguments, folder, extended=extended)]
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell, by design
 
@@ -90,12 +92,13 @@ def pytest_arguments(arguments: Sequence[str], folder: Path, *, extended: bool =
     """
     stages, rest = _split(arguments)
     paths = [str(folder / stage) for stage in STAGES if stage in stages] or [str(folder)]
+    hooks = ["-p", "conftest"] if extended else []
     if not is_installed(folder):
-        return [*paths, *rest]  # pytest finds the checkout's own settings
-    # Installed suites lie below somebody's project or none: their settings, and the folder where this was started
-    # as root, so that ids, reports and the cache do not depend on where pip put the package.
-    settings = ["-c", str(_INI), f"--rootdir={Path.cwd()}"]
-    return [*settings, *(["-p", "conftest"] if extended else []), *paths, *rest]
+        return [*hooks, *paths, *rest]  # pytest finds the checkout's own settings
+    # Installed suites lie below somebody's project or none: not their settings but ours, and the package as root, so
+    # that the ids are those of a checkout. The cache stays out of the installation.
+    settings = ["-c", str(_INI), f"--rootdir={folder.parent}", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    return [*settings, *hooks, *paths, *rest]
 
 
 def is_installed(folder: Path) -> bool:
