@@ -23,6 +23,7 @@ State = dict[str, Any]
 OnScale = Callable[[str, Mapping[str, int]], None]
 OnMaintenance = Callable[[str, bool], None]
 OnDomain = Callable[[str, str, bool], None]
+OnConfig = Callable[[str, Mapping[str, str]], None]
 
 
 class HerokuApi:
@@ -43,6 +44,7 @@ class HerokuApi:
         self._on_scale: list[OnScale] = []
         self._on_maintenance: list[OnMaintenance] = []
         self._on_domain: list[OnDomain] = []
+        self._on_config: list[OnConfig] = []
         port = addresses.https_port
         self.platform = ApiServer(
             addresses.heroku_api, port, certificate, self._platform_routes(),
@@ -109,6 +111,10 @@ class HerokuApi:
     def on_domain(self, callback: OnDomain) -> None:
         """Have `callback(app, hostname, attached)` called after a custom domain came or went."""
         self._on_domain.append(callback)
+
+    def on_config(self, callback: OnConfig) -> None:
+        """Have `callback(app, config)` called after config vars were changed: the platform restarts the app then."""
+        self._on_config.append(callback)
 
     def edit(self, app: str) -> State:
         """The live state of *app*, for the world and its faults to change."""
@@ -226,6 +232,8 @@ class HerokuApi:
         newest = state["releases"][-1]
         release = {**newest, "version": newest["version"] + 1, "description": f"Set {', '.join(sorted(body))} vars"}
         state["releases"].append(release)
+        for callback in self._on_config:
+            callback(state["name"], dict(state["config"]))
         return self._ok(state["config"])
 
     def _list_domains(self, request: Request, parts: Mapping[str, str]) -> Response:

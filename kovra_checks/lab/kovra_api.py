@@ -67,6 +67,7 @@ class KovraApi:
         self._on_database: OnDatabase | None = None
         self._on_domain: list[OnDomain] = []
         self._on_job: list[OnJob] = []
+        self._on_delete: list[Callable[[str], None]] = []
         self._lock = threading.RLock()
         self.server = ApiServer(
             addresses.kovra_api, addresses.https_port, certificate, self._routes(),
@@ -106,6 +107,10 @@ class KovraApi:
     def on_job(self, callback: OnJob) -> None:
         """Have `callback(app, job)` called after a job was written; `job["deleted"]` is True when it went."""
         self._on_job.append(callback)
+
+    def on_delete(self, callback: Callable[[str], None]) -> None:
+        """Have `callback(app)` called after an application was deleted."""
+        self._on_delete.append(callback)
 
     def app(self, name: str) -> State:
         """The live state of an app, for the world and its faults to change."""
@@ -189,6 +194,8 @@ class KovraApi:
     def _delete_app(self, _request: Request, parts: Mapping[str, str]) -> Response:
         self._app(parts)
         del self.state["apps"][parts["app"]]
+        for callback in self._on_delete:
+            callback(parts["app"])
         return Response(204)
 
     def _list_variables(self, request: Request, parts: Mapping[str, str]) -> Response:
