@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -12,6 +12,7 @@ __all__ = ["ActionState", "CheckOutcome", "CheckResult", "Decision", "Evidence",
 GateState = Literal["GO", "NO-GO", "INCONCLUSIVE"]
 CheckOutcome = Literal["passed", "failed", "broken", "waived", "not-run", "not-reached"]
 ActionState = Literal["planned", "applied", "failed", "unknown", "undone", "not-reached", "by-hand"]
+CLOSING = ("failed", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +71,35 @@ def decide(evidence: Evidence) -> Decision:
     Failed checks and actions close the gate (NO-GO); missing, broken or early evidence leaves it undecided
     (INCONCLUSIVE). NO-GO outweighs INCONCLUSIVE. Reasons are complete, in a stable order.
     """
-    against: list[str] = []
-    missing: list[str] = []
-    for action, state in sorted(evidence.actions.items()):
-        if state in ("failed", "unknown"):
-            against.append(f"action {action}: {state}")
-        elif state == "not-reached":
-            missing.append(f"action {action}: not reached")
-    early: list[datetime] = []
-    for check_id in sorted({*evidence.expected, *evidence.results}):
-        result = evidence.results.get(check_id)
-        outcome = "not-run" if result is None else result.outcome
-        first = result.findings[0] if result is not None and result.findings else ""
-        if outcome == "failed":
-            against.append(f"{check_id}: failed: {first}")
-        elif outcome not in ("passed", "waived"):
-            missing.append(f"{check_id}: {outcome}" + (f": {first}" if first else ""))
-            if result is not None and result.until is not None:
-                early.append(result.until)
-    if not evidence.expected and not evidence.results:
-        missing.append("no check is expected in this stage: an empty list proves nothing")
-    missing += [f"deselected: {nodeid}" for nodeid in evidence.deselected]
-    if evidence.stopped is not None:
-        missing.append(f"stopped: {evidence.stopped}")
+    results = [evidence.results.get(check_id) or CheckResult(check_id, "not-run") for check_id in _all_ids(evidence)]
+    against = [f"action {action}: {state}" for action, state in sorted(evidence.actions.items()) if state in CLOSING]
+    against += [_told(result) for result in results if result.outcome == "failed"]
+    unsure = [result for result in results if result.outcome not in ("passed", "waived", "failed")]
+    missing = [*map(_told, unsure), *_gaps(evidence)]
     if against:
         return Decision("NO-GO", tuple(against + missing))
     if missing:
-        until = max(early) if len(early) == len(missing) else None
-        return Decision("INCONCLUSIVE", tuple(missing), until)
+        early = [result.until for result in unsure if result.until is not None]
+        return Decision("INCONCLUSIVE", tuple(missing), max(early) if len(early) == len(missing) else None)
     return Decision("GO", ())
+
+
+def _all_ids(evidence: Evidence) -> list[str]:
+    return sorted({*evidence.expected, *evidence.results})
+
+
+def _told(result: CheckResult) -> str:
+    return ": ".join([result.id, result.outcome, *result.findings[:1]])
+
+
+def _gaps(evidence: Evidence) -> Iterator[str]:
+    """What keeps the evidence from being whole, apart from single checks."""
+    for action, state in sorted(evidence.actions.items()):
+        if state == "not-reached":
+            yield f"action {action}: not reached"
+    if not _all_ids(evidence):
+        yield "no check is expected in this stage: an empty list proves nothing"
+    for nodeid in evidence.deselected:
+        yield f"deselected: {nodeid}"
+    if evidence.stopped is not None:
+        yield f"stopped: {evidence.stopped}"

@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Secrets:
     """Resolves references, remembers what must be masked, digests values with a key of this run.
 
-    The digest is HMAC-SHA256: equal values have equal digests within a run, and nobody without the key can test a guess.
+    The digest is HMAC-SHA256: equal values have equal digests in a run, and nobody without the key can test a guess.
     """
 
     def __init__(self, directory: Path, *, digest_key: bytes | None = None) -> None:

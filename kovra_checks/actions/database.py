@@ -100,7 +100,7 @@ class ImportDatabase(_DatabaseAction):
         """Replaces what the archive holds; refused once users may be on the target."""
         database = access.migration.database(self.subject)
         _refuse_when_live(access, database, self.id)
-        with session(access, database.name, "target") as target:
+        with session(access, database.name, "target", limit=_long(access)) as target:
             rows = sum(count_rows(target, moving_schemas(target, database)).values())
         step = Step(f"objects of managed database {database.target_name}", "not of this archive", "as in the archive")
         note = f"objects of the same names on the target ({rows} rows now) are replaced, in one transaction"
@@ -214,6 +214,11 @@ class FinalSync(_DatabaseAction):
         return () if _swapped(access, self.subject) else _same_counts(access, self.subject, facts)
 
 
+def _long(access: Access) -> float:
+    """Seconds a statement over whole tables may take."""
+    return max(access.timeout, access.migration.policy.action_deadline.total_seconds())
+
+
 def _archive(database: Database, moment: str) -> str:
     return f"{database.name}-{moment}.dump"
 
@@ -274,8 +279,7 @@ def _same_counts(access: Access, name: str, facts: Mapping[str, Any]) -> tuple[F
     if told is None:
         return (Finding(f"database {name}: a finished import is recorded == True does not hold", "import again"),)
     database = access.migration.database(name)
-    limit = access.migration.policy.action_deadline.total_seconds()
-    with session(access, name, "target", limit=max(limit, access.timeout)) as target:
+    with session(access, name, "target", limit=_long(access)) as target:
         found = count_rows(target, moving_schemas(target, database))
     return tuple(
         Finding(f"rows in {table} on the target ({found.get(table, 'no such table')}) == {rows}", "import again")

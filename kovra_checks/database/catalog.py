@@ -22,7 +22,7 @@ STATEMENTS: Mapping[str, str] = {
             (SELECT 'partition of ' || i.inhparent::regclass || ' ' || coalesce(pg_get_expr(c.relpartbound, c.oid), '')
                FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
             CASE WHEN c.relrowsecurity THEN 'row security' END, CASE WHEN c.relforcerowsecurity THEN 'forced' END,
-            CASE WHEN c.relreplident <> 'd' THEN 'replica identity ' || c.relreplident END,
+            CASE WHEN c.relreplident <> 'd' THEN 'replica identity ' || c.relreplident::text END,
             array_to_string(c.reloptions, ', '))
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = ANY(%(s)s) AND c.relkind IN ('r', 'p', 'f')

@@ -177,4 +177,5 @@ class Gatekeeper:
 
 
 def _skip_reason(report: pytest.TestReport) -> str:
-    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    return str(told).removeprefix("Skipped: ")

@@ -62,8 +62,8 @@ class Terminal:
     def _show_notes(self) -> None:
         with self._lock:
             notes, self._offset = self.run.journal.notes(self._offset)
-        for subject, text in notes:
-            self._line(f"{subject}: {text}" if subject else text)
+        for subject, text in dict(notes).items():  # of many lines at once the newest says where it is
+            self._line(f"{subject}: {text}")
 
     def _line(self, text: str, **markup: bool) -> None:
         capture = self.reporter.config.pluginmanager.getplugin("capturemanager")
@@ -81,10 +81,13 @@ class Terminal:
         if decision.until is not None:
             text += f" (not before {decision.until:%Y-%m-%d %H:%M:%S} UTC)"
         self._line(text, bold=True, **{COLOURS[decision.state]: True})
-        for reason in decision.reasons[:LIMIT]:
+        reasons = [reason for reason in decision.reasons if "not-reached" not in reason and "not reached" not in reason]
+        if len(reasons) < len(decision.reasons):
+            reasons.append(f"{len(decision.reasons) - len(reasons)} checks and actions were not reached")
+        for reason in reasons[:LIMIT]:
             self._line(f"    {reason}")
-        if len(decision.reasons) > LIMIT:
-            self._line(f"    … and {len(decision.reasons) - LIMIT} more (reports/verdict.json has all)")
+        if len(reasons) > LIMIT:
+            self._line(f"    … and {len(reasons) - LIMIT} more (reports/verdict.json has all)")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
