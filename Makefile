@@ -39,7 +39,7 @@ test: $(READY)
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist loadscope $(ARGS) 2>&1 | tee reports/test.log || status=$$?; \
 	$(BIN)/python -m coverage combine --quiet || true; \
 	$(BIN)/python -m coverage report > reports/coverage.txt || true; \
-	echo "coverage (reports/coverage.txt): $$(tail -n 1 reports/coverage.txt)"; \
+	echo "coverage (reports/coverage.txt): $$(grep ^TOTAL reports/coverage.txt)"; \
 	tail -n 1 reports/test.log; \
 	exit $$status
 

@@ -70,23 +70,39 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("content", "told"), MALFORMED.values(), ids=MALFORMED)
-def test_malformed_configuration(tmp_path: Path, content: bytes | None, told: str) -> None:
-    """A wrong file: exit 4, a sentence that names the place, never a traceback, never the secret."""
+def test_malformed_configuration(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    content: bytes | None,
+    told: str,
+) -> None:
+    """A wrong file: exit 4, a sentence that names the place, nothing else raised, never the secret."""
     if content is not None:
         (tmp_path / "migration.toml").write_bytes(content)
-    done = run(["validate"], tmp_path)
-    assert (done.returncode, done.stdout) == (4, "")
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "hunter2secret" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate"]) == 4
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert told in seen.err
+    assert "hunter2secret" not in seen.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["bogus"], ["validate", "a", "b"], ["checks", "--stage", "x"], ["run", "x"]])
-def test_wrong_usage_exits_4(arguments: list[str], tmp_path: Path) -> None:
-    """A usage error has pytest's own number for it, and the way to the help."""
+@pytest.mark.parametrize("arguments", [["validate"], ["bogus"], ["run", "x"]])
+def test_process_exits_4_without_traceback(arguments: list[str], tmp_path: Path) -> None:
+    """What a CI job sees of a missing file, a wrong command, a wrong stage."""
     done = run(arguments, tmp_path)
-    assert done.returncode == 4
+    assert (done.returncode, done.stdout) == (4, "")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["bogus"], ["validate", "a", "b"], ["checks", "--stage", "x"]])
+def test_wrong_usage_exits_4(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A usage error has pytest's own number for it, and the way to the help."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 4
+    assert "--help` shows examples" in capsys.readouterr().err
 
 
 def test_every_command_teaches_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
