@@ -113,11 +113,10 @@ def _moments(verdict: Verdict) -> list[Moment]:
     found: dict[str, Moment] = {}
     for action in verdict.actions:
         name = action.id.split("[", 1)[0]
-        if action.state == "undone" and name == "swap-record":
-            _keep(found, "swap", action.started)
-            _keep(found, "swap undone", action.ended)
-        elif action.state == "applied" and name == "swap-record":
-            _keep(found, "swap", action.ended)
+        if action.state in ("applied", "undone") and name == "swap-record":
+            _keep(found, "swap", action.started)  # from here on an answer may come from either side
+            if action.state == "undone":
+                _keep(found, "swap undone", action.ended)
         elif action.state in ("applied", "undone") and name == "fence-writes":
             _keep(found, "writes fenced", action.started)
     return sorted(found.values(), key=lambda moment: moment.at)

@@ -146,12 +146,8 @@ class Conductor:
 
     def _traffic(self) -> TrafficCount | None:
         """What the richest log of the run counted: real (or the lab's) traffic, else our own watch."""
-        swaps = [
-            told["started"] if told["state"] == "undone" else told["ended"]
-            for name, told in self.keeper.records["cutover"].actions.items()
-            if "swap-record" in name
-        ]
-        swapped = datetime.fromisoformat(swaps[0]) if swaps and swaps[0] else None
+        swaps = [a["started"] for name, a in self.keeper.records["cutover"].actions.items() if "swap-record" in name]
+        swapped = datetime.fromisoformat(min(swaps)) if swaps and all(swaps) else None
         for name in TRAFFIC_LOGS:
             path = self.run.evidence.directory / name
             if path.exists():
