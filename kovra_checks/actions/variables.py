@@ -82,7 +82,7 @@ class SetVariables:
         return {"app": self.app.target_name, "changed": sorted(pending)}
 
     def verify(self, access: Access, facts: Mapping[str, Any]) -> Sequence[Finding]:
-        """Nothing differs any more. A value that Kovra hides counts as set if this action is on record as setting it."""
+        """Nothing differs any more. A value that Kovra hides counts as set if this action is on record for it."""
         there = self._there(access)
         hidden = {name for name in facts.get("changed", ()) if name in there and there[name] is None}
         pending = sorted(self._pending(access, there).keys() - hidden)

@@ -100,7 +100,7 @@ FAULTS: tuple[Fault, ...] = (
           ("git-provider-is-connected",), _git_provider_disconnected, remedy="Integrations"),
     Fault("managed-database-older", "The managed database has an older major version than the source.", "provision",
           ("managed-database-is-ready",), _database_older, remedy="version"),
-    Fault("managed-database-failed", "The managed database failed after it was made; it has no URL any more.", "provision",
+    Fault("managed-database-failed", "The managed database failed and has no URL any more.", "provision",
           ("database-url-is-target", "managed-database-is-ready"), _database_not_ready, remedy="volume is full"),
     Fault("commit-differs", "Another commit was deployed to Kovra Cloud than runs at the source.", "provision",
           ("app-built-from-same-commit",), _commit_differs, remedy="Deploy the commit"),
