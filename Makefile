@@ -50,6 +50,7 @@ lint: $(READY)
 
 docs: $(READY)
 	@$(BIN)/kovra-checks checks --markdown > docs/checks.md
+	@$(BIN)/kovra-checks faults --markdown > docs/faults.md
 	@sed '/^<!-- generated/q' docs/configuration.md > docs/.configuration.md
 	@echo >> docs/.configuration.md
 	@$(BIN)/kovra-checks schema --markdown >> docs/.configuration.md

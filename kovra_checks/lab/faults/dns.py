@@ -73,7 +73,7 @@ def _https_record(world: World) -> None:
 FAULTS: tuple[Fault, ...] = (
     Fault(
         name="ttl-still-high",
-        breaks="something sets the record's TTL back to an hour after it was lowered",
+        breaks="Something sets the record's TTL back to an hour after it was lowered.",
         stage="precutover",
         checks=("ttl-is-low", "ttl-has-aged"),
         inject=_high_ttl,
@@ -81,7 +81,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="ttl-lowered-too-recently",
-        breaks="the record's TTL was an hour until just before the cutover",
+        breaks="The record's TTL was an hour until just before the cutover.",
         stage="precutover",
         checks=("ttl-has-aged",),
         inject=_high_ttl,
@@ -91,7 +91,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="stale-authoritative",
-        breaks="the second nameserver no longer follows the first",
+        breaks="The second nameserver no longer follows the first.",
         stage="precutover",
         checks=("zone-is-ready",),
         inject=_stale_secondary,
@@ -99,7 +99,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="lame-nameserver",
-        breaks="one of the zone's nameservers refuses to answer for it",
+        breaks="One of the zone's nameservers refuses to answer for it.",
         stage="precutover",
         checks=("ttl-has-aged", "ttl-is-low", "zone-is-ready"),
         inject=_lame_secondary,
@@ -107,7 +107,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="aaaa-leftover",
-        breaks="an AAAA record to an old host stands beside the record that is to be swapped",
+        breaks="An AAAA record to an old host stands beside the record that is to be swapped.",
         stage="precutover",
         checks=("zone-is-ready",),
         inject=_leftover,
@@ -115,7 +115,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="caa-forbids-issuer",
-        breaks="the zone's CAA record permits another certificate authority only",
+        breaks="The zone's CAA record permits another certificate authority only.",
         stage="precutover",
         checks=("zone-is-ready",),
         inject=_other_issuer,
@@ -123,7 +123,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="cname-target-missing",
-        breaks="the host name Kovra gave as target has no address",
+        breaks="The host name Kovra gave as target has no address.",
         stage="pitfalls",
         checks=("cname-target-resolves",),
         inject=_no_target,
@@ -131,7 +131,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="wrong-cname-target",
-        breaks="after the swap the record is changed to another app's host name",
+        breaks="After the swap the record is changed to another app's host name.",
         stage="cutover",
         checks=("change-has-propagated",),
         inject=_other_app,
@@ -140,7 +140,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="ttl-not-restored",
-        breaks="the TTL stays low after the move",
+        breaks="The TTL stays low after the move.",
         stage="decommission",
         checks=("ttl-is-restored",),
         inject=_low_ttl,
@@ -148,7 +148,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="record-still-points-at-source",
-        breaks="an HTTPS record beside the CNAME still leads browsers to the source",
+        breaks="An HTTPS record beside the CNAME still leads browsers to the source.",
         stage="decommission",
         checks=("nothing-points-at-source",),
         inject=_https_record,
