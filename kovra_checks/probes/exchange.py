@@ -120,9 +120,9 @@ def _ask(
 
 
 def _read(response: http.client.HTTPResponse, deadline: float) -> tuple[str, int, bytes]:
-    """Digest, length and beginning of the body. Raises TimeoutError when it drips past *deadline*."""
+    """Digest, length and beginning of the body. Raises TimeoutError past *deadline*, IncompleteRead if cut off."""
     digest, size, kept = hashlib.sha256(), 0, b""
-    while chunk := response.read(65536):
+    while chunk := response.read1(65536):  # read() would wait for all of it, however slowly it drips
         digest.update(chunk)
         size += len(chunk)
         if len(kept) < BODY_KEPT:
@@ -130,7 +130,9 @@ def _read(response: http.client.HTTPResponse, deadline: float) -> tuple[str, int
         if time.perf_counter() > deadline:
             raise TimeoutError
         if size >= BODY_READ:
-            break
+            return digest.hexdigest(), size, kept
+    if response.length:  # what Content-Length promised and did not come
+        raise http.client.IncompleteRead(b"", response.length)
     return digest.hexdigest(), size, kept
 
 

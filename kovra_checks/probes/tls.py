@@ -70,7 +70,7 @@ def _shake(
         try:
             secure = context.wrap_socket(raw, server_hostname=literal_address(server_name) or server_name)
         except TimeoutError:
-            raise ssl.SSLError(0, f"no handshake within {timeout:g} s") from None
+            raise ConnectionAbortedError(f"connected, but no handshake within {timeout:g} s") from None
         with secure:
             chain = tuple(x509.load_der_x509_certificate(der) for der in _sent_chain(secure))
             cipher = secure.cipher()
