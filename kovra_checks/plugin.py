@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kovra_checks import hooks
+from kovra_checks.run.journal import WORKERINPUT
 from kovra_checks.stages import STAGES
 
 __all__: list[str] = []
@@ -53,12 +54,14 @@ def _is_ours(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Open the run if suites are to be run: in the controller from the options, in a worker from what it was told."""
-    from kovra_checks.run.opening import WORKERINPUT, join_run, open_run  # noqa: PLC0415 - costs nobody else's pytest
-
     told = getattr(config, "workerinput", {}).get(WORKERINPUT)
+    if told is None and (hasattr(config, "workerinput") or not _is_ours(config)):
+        return
+    from kovra_checks.run.opening import join_run, open_run  # noqa: PLC0415 - costs nobody else's pytest
+
     if told is not None:
         join_run(config, told)
-    elif not hasattr(config, "workerinput") and _is_ours(config):
+    else:
         open_run(config)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kovra_checks.cli.run import pytest_arguments, suites_folder
+from kovra_checks.cli.run import pytest_arguments
 from kovra_checks.errors import ConfigError
+from kovra_checks.shipped import suites_folder
 from kovra_checks.stages import STAGES
 
 CHECKOUT = Path("checkout", "suites")

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import kovra_checks
 from kovra_checks.cli.common import Subparsers, add_command
 from kovra_checks.config.problems import did_you_mean
 from kovra_checks.errors import ConfigError
+from kovra_checks.shipped import suites_folder
 from kovra_checks.stages import STAGES
 
-__all__ = ["add", "pytest_arguments", "replace_process", "suites_folder"]
+__all__ = ["add", "pytest_arguments", "replace_process"]
 
 _EXAMPLES = """\
   kovra-checks run readiness                                  look at one stage; exit 0 only on GO
@@ -59,39 +59,29 @@ def replace_process(arguments: Sequence[str]) -> NoReturn:
     folder = suites_folder()
     # Above the suites pytest finds it by itself.
     extended = Path("conftest.py").is_file() and Path.cwd() not in folder.parents
-    command = [sys.executable, "-m", "pytest", *pytest_arguments(arguments, folder, extended=extended)]
+    own = Path.cwd() / "suites"
+    beside = own if own.is_dir() and own.resolve() != folder.resolve() else None
+    command = [sys.executable, "-m", "pytest", *pytest_arguments(arguments, folder, own=beside, extended=extended)]
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell, by design
 
 
-def suites_folder() -> Path:
-    """The shipped suites: inside the package when installed from a wheel, beside it in a checkout.
-
-    Raises:
-        ConfigError: The installation has neither.
-    """
-    package = Path(kovra_checks.__file__).parent
-    for folder in (package / "suites", package.parent / "suites"):
-        if any((folder / stage).is_dir() for stage in STAGES):
-            return folder
-    raise ConfigError(
-        "find the suites", seen=f"no stage folder in or beside {package}", remedy="install the kovra-checks wheel again"
-    )
-
-
-def pytest_arguments(arguments: Sequence[str], folder: Path, *, extended: bool = False) -> list[str]:
+def pytest_arguments(arguments: Sequence[str], folder: Path, *, own: Path | None = None, extended: bool = False) -> list[str]:
     """The arguments of pytest for ours.
 
     Args:
         arguments: Stages and our options in any order; from the first option that is not ours on, all goes to pytest.
         folder: The suites.
+        own: The user's own suites, run beside them.
         extended: Whether the conftest.py of the folder where this was started is loaded as well.
 
     Raises:
         ConfigError: A word is no stage.
     """
     stages, rest = _split(arguments)
-    paths = [str(folder / stage) for stage in STAGES if stage in stages] or [str(folder)]
+    asked = [stage for stage in STAGES if stage in stages] or [""]
+    paths = [str(folder / stage) for stage in asked]
+    paths += [str(own / stage) for stage in asked if own is not None and (own / stage).is_dir()]
     hooks = ["-p", "conftest"] if extended else []
     if not is_installed(folder):
         return [*hooks, *paths, *rest]  # pytest finds the checkout's own settings

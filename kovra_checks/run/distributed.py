@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kovra_checks.run.context import WORKERINPUT, Run
+from kovra_checks.run.context import Run
 from kovra_checks.run.gatekeeper import Gatekeeper
 from kovra_checks.run.items import ACTIONS, OBSERVING
+from kovra_checks.run.journal import WORKERINPUT
 from kovra_checks.stages import STAGES, position, stage_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Journal"]
+__all__ = ["WORKERINPUT", "Journal"]
+
+WORKERINPUT = "kovra_checks"  # under which a worker is told, when it starts, what run it is part of
 
 PROGRESS = "progress.jsonl"
 
