@@ -47,10 +47,12 @@ def test_heroku_refuses_as_the_vendor_does(
 
 
 def test_heroku_counts_tokens(platforms: Platforms) -> None:
-    """The pool of tokens shrinks with each request and ends in 429."""
-    platforms.heroku.tokens_left = 1
+    """The pool of tokens shrinks with each request, ends in 429, and fills up again."""
+    platforms.heroku.tokens_left, platforms.heroku.refill = 1, 0
     assert heroku_get(platforms, "/apps").headers["ratelimit-remaining"] == "0"
     assert heroku_get(platforms, "/apps").status_code == 429
+    platforms.heroku.refill = 1e6
+    assert heroku_get(platforms, "/apps").headers["ratelimit-remaining"] == "4499"
 
 
 def test_heroku_pages_by_range(platforms: Platforms) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ __all__ = ["HerokuApi"]
 
 VERSION = re.compile(r"application/vnd\.heroku\+json; ?version=3(\.sdk)?")
 RANGE = re.compile(r"(\w+) (?:(\]?)([^.;\s]*)\.\.)?[^;]*(?:; *(.*))?")
+POOL = 4500  # requests an account may have saved up
 State = dict[str, Any]
 OnScale = Callable[[str, Mapping[str, int]], None]
 OnMaintenance = Callable[[str, bool], None]
@@ -38,7 +40,9 @@ class HerokuApi:
     def __init__(self, addresses: Addresses, certificate: tuple[str, str], token: str) -> None:
         self.state: State = {"apps": {}}
         self.page_size = 200  # the vendor's own; the most one answer holds
-        self.tokens_left = 4500
+        self.tokens_left = POOL
+        self.refill = 1.25  # tokens a second: the vendor's 75 a minute
+        self._refilled = time.monotonic()
         self._token = token
         self._lock = threading.RLock()
         self._on_scale: list[OnScale] = []
@@ -151,6 +155,10 @@ class HerokuApi:
     def _guard(self, request: Request) -> None:
         if not bearer_is(request, self._token):
             raise ApiError(401, "unauthorized", "Invalid credentials provided.")
+        earned = int((time.monotonic() - self._refilled) * self.refill)
+        if earned:
+            self._refilled = time.monotonic()
+            self.tokens_left = min(POOL, self.tokens_left + earned)
         if self.tokens_left <= 0:
             raise ApiError(429, "rate_limit", "Your account has reached the API rate limit.")
         self.tokens_left -= 1

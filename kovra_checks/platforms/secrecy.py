@@ -16,13 +16,13 @@ SECRET_NAME = re.compile(
     r"SECRET|TOKEN|PASS|PWD|KEY|CREDENTIAL|AUTH|PRIVATE|SALT|SIGN|DSN|COOKIE|SESSION|CERT", re.IGNORECASE
 )
 ORDINARY = re.compile(r"[a-z_-]{1,12}|[0-9.]{1,12}", re.IGNORECASE)
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/@?#\s]+/?", re.IGNORECASE)
+ORIGIN = re.compile(r"(https?|wss?)://[^/@?#\s]+/?", re.IGNORECASE)
 
 
 def learn_value(access: Access, name: str, value: str | None) -> None:
     """Have *value* masked, unless it is plainly no secret.
 
-    No secrets are: what the migration file itself says (it refuses secrets), an origin without user or path, and,
+    No secrets are: what the migration file itself says (it refuses secrets), a web origin without user or path, and,
     under a name that does not sound secret, a single word or number.
     """
     if value is None or _is_public(access, name, value):
