@@ -106,11 +106,11 @@ class TrafficWatcher:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         if wait_for(self._asked_all, deadline=20 + 2 * self._settings.timeout, every=0.05) is not True:
             self.stop()
+            said = log.with_suffix(".stderr").read_text(encoding="utf-8", errors="replace").strip()
             raise CouldNotLook(
                 "start the traffic watch",
-                seen=log.with_suffix(".stderr").read_text(errors="replace")[-500:]
-                or "no request came to an end in time",
-                remedy="see that the domains' names resolve at the configured resolvers",
+                seen=said.rpartition("\n")[2] or "no request came to an end in time",
+                remedy="see that the domains' names resolve at the configured resolvers, and that ca_file can be read",
             )
 
     def _asked_all(self) -> bool | None:

@@ -118,7 +118,7 @@ def test_watch_ends_with_its_parent(access: Access, tmp_path: Path) -> None:
     """A watch whose parent is somebody else ends by itself; so does one whose time is over."""
     settings = tmp_path / "watch.json"
     for changed in ({"parent": 1}, {"longest": 0.0}):
-        told = replace(settings_for(access), **changed)  # type: ignore[arg-type]
+        told = replace(settings_for(access), **changed)
         settings.write_text(json.dumps(asdict(told)))
         command = [sys.executable, "-m", "kovra_checks.watch", str(settings)]
         assert subprocess.run(command, timeout=30, check=False).returncode == 0
@@ -127,7 +127,7 @@ def test_watch_ends_with_its_parent(access: Access, tmp_path: Path) -> None:
 def test_watch_that_cannot_start(sides: Sides) -> None:
     """A watch that cannot run is told at once, with its own words."""
     access = sides.access(watch=WATCH, ca_file=str(sides.directory / "missing.pem"))
-    with pytest.raises(CouldNotLook, match="start the traffic watch: .*No such file"):
+    with pytest.raises(CouldNotLook, match=r"start the traffic watch: FileNotFoundError: .* No such file"):
         TrafficWatcher(access).start()
 
 
