@@ -185,7 +185,7 @@ class KovraCloud(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
-    """A DNS record set (RFC 2181 section 5): owner name without the root dot, type, TTL, values in text form, sorted."""
+    """A DNS record set (RFC 2181 section 5): owner name without the root dot, TTL, values as text, sorted."""
 
     name: str
     type: str

@@ -66,7 +66,9 @@ def replace_process(arguments: Sequence[str]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 - no shell, by design
 
 
-def pytest_arguments(arguments: Sequence[str], folder: Path, *, own: Path | None = None, extended: bool = False) -> list[str]:
+def pytest_arguments(
+    arguments: Sequence[str], folder: Path, *, own: Path | None = None, extended: bool = False
+) -> list[str]:
     """The arguments of pytest for ours.
 
     Args:
