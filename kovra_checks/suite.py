@@ -23,7 +23,7 @@ def check(
     *,
     title: str = "",
     each: str = "",
-    stage: str = "",
+    stage: str | tuple[str, ...] = "",
     remedy: str = "",
     guide: str = "beyond the guide",
     severity: Severity = "blocker",
@@ -31,7 +31,7 @@ def check(
     """Make a function that returns a `Check` one or more check items: one per subject.
 
     A check of the checklist needs its id alone. A check of your own also says its *title*, *each* (the kind of subject:
-    `app`, `domain`, `database`, …, see `kovra_checks.subjects`), *stage* and *remedy*.
+    `app`, `domain`, `database`, …, see `kovra_checks.subjects`), *stage* (or several) and *remedy*.
 
     The function takes `migration` and, by the name of its kind, the subject. It is called at collection and must not do
     any I/O. In a test module it is named after the id: `ttl-is-low` -> `test_ttl_is_low`.
@@ -47,7 +47,8 @@ def check(
                 raise ValueError(
                     f"{check_id} is not in the checklist: a check of your own needs title=, each=, stage= and remedy="
                 )
-            spec = CheckSpec(check_id, title, (stage,), each, guide, remedy, severity)
+            stages = (stage,) if isinstance(stage, str) else stage
+            spec = CheckSpec(check_id, title, stages, each, guide, remedy, severity)
         if each and each != spec.each:
             spec = replace(spec, each=each)
         if spec.each not in SUBJECTS:

@@ -88,6 +88,13 @@ class LabClient:
         """The traffic's counters."""
         return Counters(**self._order("GET", "/traffic"))
 
+    def lost(self, since: float = 0.0) -> dict[str, list[str] | None]:
+        """Orders acknowledged from Unix time *since* on that the `source` and the `target` database do not hold.
+
+        None where there is no such database or no table yet.
+        """
+        return self._order("POST", "/lost", {"since": since})
+
     def save(self, to: Path | None = None) -> None:
         """Write the whole state to the lab's folder, and copy that to *to*. Traffic is held meanwhile."""
         self._order("POST", "/save", {} if to is None else {"to": str(to.resolve())})
@@ -103,7 +110,7 @@ class LabClient:
                 self._process.wait()
         self._http.close()
 
-    def _order(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    def _order(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:

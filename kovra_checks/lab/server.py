@@ -12,10 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from kovra_checks.lab.addresses import Addresses
 from kovra_checks.lab.exchange import Request, Response, json_response, problem
 from kovra_checks.lab.faults import FAULTS
 from kovra_checks.lab.listener import Listener
+from kovra_checks.lab.traffic import lost_writes
 from kovra_checks.lab.world import World
 
 __all__ = ["LabServer", "serve"]
@@ -45,6 +48,7 @@ class LabServer:
         self._routes: dict[tuple[str, str], Callable[[Any], Response]] = {
             ("GET", "/state"): self._state,
             ("GET", "/traffic"): self._traffic,
+            ("POST", "/lost"): self._lost,
             ("POST", "/fault"): self._fault,
             ("POST", "/moment"): self._moment,
             ("POST", "/save"): self._save,
@@ -98,6 +102,17 @@ class LabServer:
 
     def _traffic(self, _asked: Any) -> Response:
         return json_response(200, asdict(self.world.traffic.counters()))
+
+    def _lost(self, asked: dict[str, Any]) -> Response:
+        """Acknowledged orders (since Unix time `since`) that each database does not hold; None where there is none."""
+        since = float(asked.get("since", 0))
+        missing: dict[str, list[str] | None] = {}
+        for name, url in self.world.database_urls().items():
+            try:
+                missing |= lost_writes(self.world.directory, {name: url}, since=since)
+            except (FileNotFoundError, psycopg.Error):  # nothing was ever acknowledged, or not a shop's database yet
+                missing[name] = None
+        return json_response(200, missing)
 
     def _fault(self, asked: dict[str, Any]) -> Response:
         name = asked.get("name")

@@ -63,7 +63,7 @@ class Traffic:
         port: Its HTTPS port.
         resolvers: Recursive resolvers, `address:port`; shared out among the clients.
         ca_file: Trust roots.
-        clients: Number of client threads; every second one keeps connections alive.
+        clients: Number of client threads; every fourth one connects for each request, others keep connections.
         rate: Requests a second, of all clients together.
         write_share: Share of requests that are orders.
     """
@@ -76,20 +76,21 @@ class Traffic:
         resolvers: Sequence[str],
         ca_file: Path,
         *,
-        clients: int = 8,
-        rate: float = 70.0,
+        clients: int = 16,
+        rate: float = 130.0,
         write_share: float = 0.25,
     ) -> None:
         self._directory = directory
         self._gap = clients / rate
         self._write_share = write_share
         self._clients = [
-            BrowsingClient(host, port, resolvers[number % len(resolvers)], ca_file, keep_alive=number % 2 == 0)
+            BrowsingClient(host, port, resolvers[number % len(resolvers)], ca_file, keep_alive=number % 4 != 3)
             for number in range(clients)
         ]
         self._run = secrets.token_hex(4)
         self._serial = itertools.count(1)
         self._lock = threading.Lock()
+        self._publishing = threading.Lock()
         self._moving = threading.Event()
         self._moving.set()
         self._busy = 0
@@ -117,6 +118,10 @@ class Traffic:
         self._write_counters()
         while self._files:
             self._files.pop().close()
+
+    def publish(self) -> None:
+        """Write the counters now."""
+        self._write_counters()
 
     def hold(self) -> None:
         """Let no request begin, and return when those under way are over."""
@@ -205,19 +210,24 @@ class Traffic:
     def _write_counters(self) -> None:
         with self._lock:
             text = json.dumps(asdict(self.counters))
-        draft = self._directory / f"traffic.json.{os.getpid()}"
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(self._directory / "traffic.json")
+        with self._publishing:
+            draft = self._directory / f"traffic.json.{os.getpid()}"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self._directory / "traffic.json")
 
 
-def lost_writes(directory: Path, urls: Mapping[str, str]) -> dict[str, list[str]]:
+def lost_writes(directory: Path, urls: Mapping[str, str], *, since: float = 0.0) -> dict[str, list[str]]:
     """Acknowledged order references that each database does not hold, by the names in *urls* (name -> URL), sorted.
+
+    Orders acknowledged from Unix time *since* on count. Nothing needs to be held: the log is read before the databases,
+    and what is acknowledged is stored.
 
     What the move lost is what the target does not hold afterwards; before it, what the source does not hold.
     Raises psycopg.Error when a database cannot be read.
     """
     told = (directory / "acknowledged.jsonl").read_text(encoding="utf-8").splitlines()
-    acknowledged = {json.loads(line)["reference"] for line in told if line.endswith("}")}
+    lines = (json.loads(line) for line in told if line.endswith("}"))
+    acknowledged = {line["reference"] for line in lines if line["t"] >= since}
     missing: dict[str, list[str]] = {}
     for name, url in sorted(urls.items()):
         with psycopg.connect(url) as connection:

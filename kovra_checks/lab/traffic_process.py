@@ -49,7 +49,8 @@ class TrafficProcess:
         self._say("resume")
 
     def counters(self) -> Counters:
-        """The counters, at most half a second old."""
+        """The counters as they are now."""
+        self._say("publish")
         return read_counters(self._directory)
 
     def _say(self, word: str) -> None:
@@ -62,7 +63,7 @@ class TrafficProcess:
 
 
 def run_traffic(directory: Path, addresses: Addresses) -> None:
-    """The process itself: clients until standard input ends; `hold` and `resume` are answered with a line each."""
+    """The process itself: clients until standard input ends; `hold`, `resume`, `publish` are answered with a line."""
     traffic = Traffic(
         directory,
         setting.DOMAIN,
@@ -70,13 +71,11 @@ def run_traffic(directory: Path, addresses: Addresses) -> None:
         [addresses.server(each) for each in addresses.resolvers],
         directory / "ca.pem",
     )
+    orders = {"hold": traffic.hold, "resume": traffic.resume, "publish": traffic.publish}
     traffic.start()
     try:
         for line in sys.stdin:
-            if line.strip() == "hold":
-                traffic.hold()
-            else:
-                traffic.resume()
+            orders[line.strip()]()
             sys.stdout.write("done\n")
             sys.stdout.flush()
     finally:

@@ -105,6 +105,12 @@ class World:
         """Connection URL of the source database as the shop uses it (a secret)."""
         return self.source_db.url(SOURCE_ROLE, self.keys.source_password, SOURCE_DATABASE)
 
+    def database_urls(self) -> dict[str, str]:
+        """Connection URLs (secrets) of the shop's database at the source and of the managed one, made or not."""
+        role = setting.DATABASE
+        managed = self.target_db.url(role, self.keys.target_password, setting.DATABASE, "require")
+        return {"source": self.source_url, "target": managed}
+
     @staticmethod
     def saved_prefix(directory: Path) -> str | None:
         """The address block of the state saved in *directory*, or None when there is none."""

@@ -6,16 +6,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from kovra_checks.access import Access
+from kovra_checks.errors import CouldNotLook, KovraChecksError
 from kovra_checks.lab.client import LabClient, remove_state
+from kovra_checks.lab.traffic import Counters
 from kovra_checks.run.context import Run
+from kovra_checks.run.rehearsed import LabTraffic, LabUsers
 from kovra_checks.stages import earlier
 
 __all__ = ["Rehearsal", "RehearsalMoments", "open_lab"]
+
+BEGINNING = "lab-traffic-at-start"
 
 
 class Rehearsal:
@@ -31,15 +39,14 @@ class Rehearsal:
         self.client = client
         self._temporary = temporary
 
-    def close(self, reports: Path) -> None:
-        """Keep the traffic log as evidence; stop what this session started."""
-        self.keep_traffic(reports)
+    def close(self) -> None:
+        """Stop what this session started."""
         self.client.stop()
         if self._temporary:
             remove_state(self.directory)
 
     def keep_traffic(self, reports: Path) -> None:
-        """Copy the lab's traffic log into the evidence folder."""
+        """Copy the lab's traffic log into the evidence folder, which is not sealed yet."""
         log = self.directory / "traffic.jsonl"
         if log.exists():
             (reports / "evidence").mkdir(parents=True, exist_ok=True)
@@ -94,7 +101,47 @@ class RehearsalMoments:
         client = LabClient.attach(Path(run.settings.lab))
         if client is None:
             raise pytest.UsageError(f"the lab in {run.settings.lab} does not run any more: see its lab.log")
+        self.run = run
         self.client = client
+        if run.journal.read(BEGINNING) is None:  # the controller, before any worker
+            counters = asdict(client.traffic())
+            run.journal.write(BEGINNING, {"at": time.time(), "counters": counters})
+
+    def look(self, question: LabTraffic, access: Access) -> LabUsers:  # noqa: ARG002 - a probe
+        """What the users met since this session began. Raises CouldNotLook when there were none."""
+        begun = self.run.journal.read(BEGINNING)
+        before, now = Counters(**begun["counters"]), self.client.traffic()
+        lost = self.client.lost(begun["at"])[question.side]
+        if now.requests == before.requests or lost is None:
+            raise CouldNotLook(
+                "ask the lab for its users",
+                seen="there were none" if lost is not None else f"the {question.side} has no database",
+                remedy="let the lab start with traffic, and look after the move",
+            )
+        return LabUsers(
+            requests=now.requests - before.requests,
+            failed=now.failed - before.failed,
+            acknowledged=now.writes_acknowledged - before.writes_acknowledged,
+            deferred=now.writes_deferred - before.writes_deferred,
+            longest_deferral=now.longest_deferral_s,
+            lost=tuple(lost),
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """One line about the users, before the verdict. After a rollback their orders belong to the source."""
+        swapped = any(self.run.access.records.applied(f"swap-record[{one.name}]") for one in self.run.migration.domains)
+        try:
+            users = self.look(LabTraffic("target" if swapped else "source"), self.run.access)
+        except KovraChecksError as problem:
+            terminalreporter.write_line(f"traffic: {problem.seen}", yellow=True)
+            return
+        waited = f" (longest {users.longest_deferral:.1f} s)" if users.deferred else ""
+        terminalreporter.write_line(
+            f"traffic: {users.requests} requests, {users.failed} failed, {users.acknowledged} writes acknowledged, "
+            f"{len(users.lost)} lost, {users.deferred} deferred{waited}",
+            red=bool(users.failed or users.lost),
+        )
 
     def pytest_kovra_stage_started(self, stage: str) -> None:
         """Faults that come before the actions."""

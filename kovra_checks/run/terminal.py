@@ -115,7 +115,7 @@ class Terminal:
         scope = ", ".join(verdict.scope) if len(verdict.scope) < len(STAGES) else "the whole move"
         counted = f"{sum(c.outcome == 'passed' for c in verdict.checks)} of {len(verdict.checks)} checks passed"
         traffic = verdict.traffic
-        if traffic is not None:
+        if traffic is not None and not verdict.rehearsal:  # the lab knows more of its users and says so itself
             terminalreporter.write_line(
                 f"traffic: {traffic.requests} requests, {traffic.failed} failed, {traffic.deferred} writes deferred"
             )
