@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
 from kovra_checks.lab.account import Account, reachable
-from kovra_checks.lab.postgres import PLACE, PgServer
+from kovra_checks.lab.outside import PLACE, make_outside
+from kovra_checks.lab.postgres import PgServer
 
 __all__ = ["SERVERS", "copy_state", "remove_state"]
 
@@ -40,10 +40,7 @@ def _copy_server(source: Path, destination: Path) -> None:
     account = Account.for_server()
     destination.mkdir(parents=True, exist_ok=True)
     inside = reachable(destination, account)
-    home = destination if inside else Path(tempfile.mkdtemp(prefix="kovra-pg-"))
-    if not inside:
-        account.give(home)
-        home.chmod(0o700)
+    home = destination if inside else make_outside(destination, account)
     place = json.loads((source / PLACE).read_text(encoding="utf-8"))
     data = home / "data"
     shutil.copytree(place["data"], data, symlinks=True, ignore=shutil.ignore_patterns("postmaster.pid"))

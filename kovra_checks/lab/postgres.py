@@ -13,7 +13,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -24,11 +23,11 @@ from psycopg import sql
 
 from kovra_checks.errors import CouldNotLook
 from kovra_checks.lab.account import Account, reachable, runnable
+from kovra_checks.lab.outside import PLACE, make_outside, sweep
 from kovra_checks.waiting import wait_for
 
-__all__ = ["PgServer", "stop_stale"]
+__all__ = ["PLACE", "PgServer", "stop_stale"]
 
-PLACE = "place.json"
 SUPERUSER = "postgres"
 # A lab's data is worth nothing after a crash of the machine: durability is traded for speed. No socket file: its path
 # is limited to 107 bytes (sun_path) and a lab's folder may be anywhere.
@@ -175,10 +174,8 @@ class PgServer:
             return None
 
     def _initialise(self, programs: Path, account: Account) -> None:
-        home = self.directory if reachable(self.directory, account) else Path(tempfile.mkdtemp(prefix="kovra-pg-"))
-        if home != self.directory:
-            account.give(home)
-            home.chmod(0o700)
+        sweep()
+        home = self.directory if reachable(self.directory, account) else make_outside(self.directory, account)
         data = home / "data"
         data.mkdir(mode=0o700, exist_ok=True)
         account.give(data)
