@@ -24,7 +24,7 @@ from kovra_checks.observations.http import (
 from kovra_checks.observations.routes import Place, at_target, before_swap, by_name
 from kovra_checks.outcome import adapter, as_json
 from kovra_checks.probes.exchange import without_cookies
-from kovra_checks.probes.http import everywhere, percentile, request, sample
+from kovra_checks.probes.http import everywhere, lower_bound, percentile, request, sample
 
 QUICK = {"probe_timeout": timedelta(seconds=0.4)}
 
@@ -220,3 +220,12 @@ def test_generated_host_is_asked_of_nobody_when_configured(sides: Sides) -> None
 def test_percentile(values: tuple[float, ...], share: float, found: float | None) -> None:
     """Nearest rank: always one of the values."""
     assert percentile(values, share) == found
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "found"),
+    [(0, 50, None), (1, 95, 0.0), (5, 50, 0.0), (20, 50, 4.0), (40, 95, 33.0), (60, 95, 52.0), (10_000, 95, 9448.0)],
+)
+def test_lower_bound(count: int, share: float, found: float | None) -> None:
+    """Of n values 0, 1, 2, … the percentile is surely at least this one; more values say more."""
+    assert lower_bound([float(value) for value in range(count)], share) == found

@@ -124,6 +124,8 @@ class Sample:
         p50: Median of the whole exchange in milliseconds, over requests that did not fail; None if all did.
         p95: 95th percentile alike (nearest rank).
         p99: 99th percentile alike.
+        p50_low: The median is at least this, with 99 % confidence; None if p50 is.
+        p95_low: The 95th percentile alike.
         started: UTC.
         ended: UTC.
     """
@@ -134,6 +136,8 @@ class Sample:
     p50: float | None
     p95: float | None
     p99: float | None
+    p50_low: float | None
+    p95_low: float | None
     started: datetime
     ended: datetime
 

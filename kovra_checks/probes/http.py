@@ -29,9 +29,10 @@ from kovra_checks.probes.exchange import Outgoing, exchange
 from kovra_checks.probes.integrations import ANSWERERS as INTEGRATIONS
 from kovra_checks.probes.net import addresses_of, settle
 
-__all__ = ["ANSWERERS", "everywhere", "percentile", "request", "sample"]
+__all__ = ["ANSWERERS", "everywhere", "lower_bound", "percentile", "request", "sample"]
 
 SAMPLING_THREADS = 4
+SIGNIFICANT = 0.01  # share of samples that may mislead us
 
 
 def request(question: HttpRequest, access: Access) -> Exchange:
@@ -117,6 +118,8 @@ def _summary(place: Place, outcomes: Sequence[tuple[str | None, float]], started
         p50=percentile(times, 50),
         p95=percentile(times, 95),
         p99=percentile(times, 99),
+        p50_low=lower_bound(times, 50),
+        p95_low=lower_bound(times, 95),
         started=started,
         ended=ended,
     )
@@ -125,6 +128,22 @@ def _summary(place: Place, outcomes: Sequence[tuple[str | None, float]], started
 def percentile(ordered: Sequence[float], share: float) -> float | None:
     """The nearest-rank percentile of sorted values; None of nothing."""
     return ordered[max(0, math.ceil(len(ordered) * share / 100) - 1)] if ordered else None
+
+
+def lower_bound(ordered: Sequence[float], share: float) -> float | None:
+    """What the percentile is at least, with 99 % confidence: an order statistic, whatever the distribution.
+
+    With n values, the number above the true percentile is binomial(n, 1 - share). If so many are at or above a value
+    that this happens in less than 1 % of samples, the percentile is not below it. A few slow requests prove nothing.
+    """
+    n, above = len(ordered), 1 - share / 100
+    cumulated = 0.0
+    for count in range(n):
+        chances = math.lgamma(n + 1) - math.lgamma(count + 1) - math.lgamma(n - count + 1)
+        cumulated += math.exp(chances + count * math.log(above) + (n - count) * math.log(1 - above))
+        if 1 - cumulated <= SIGNIFICANT:
+            return ordered[n - count - 1]
+    return ordered[0] if ordered else None
 
 
 ANSWERERS: dict[type[Question[Any]], Callable[[Any, Access], Any]] = {
