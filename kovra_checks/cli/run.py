@@ -88,8 +88,10 @@ def pytest_arguments(
     if not is_installed(folder):
         return [*hooks, *paths, *rest]  # pytest finds the checkout's own settings
     # Installed suites lie below somebody's project or none: not their settings but ours, and the package as root, so
-    # that the ids are those of a checkout. The cache stays out of the installation.
-    settings = ["-c", str(_INI), f"--rootdir={folder.parent}", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    # that the ids are those of a checkout; with suites of the user's own beside them, the nearest folder above both,
+    # since an id must name its stage. The cache stays out of the installation.
+    root = folder.parent if own is None else os.path.commonpath([folder.parent, own])
+    settings = ["-c", str(_INI), f"--rootdir={root}", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     return [*settings, *hooks, *paths, *rest]
 
 
