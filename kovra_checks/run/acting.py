@@ -129,7 +129,7 @@ def _outcome(run: Run, ledger: Ledger, action: Action, state: str, facts: Mappin
         "message": message,
     }
     _write(run, ledger, "outcome", body)
-    run.config.hook.pytest_kovra_action_finished(action=action_id(action), state=state, facts=facts)
+    run.hook.pytest_kovra_action_finished(action=action_id(action), state=state, facts=facts)
 
 
 def _write(run: Run, ledger: Ledger, kind: str, body: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pluggy import HookRelay
 
 from kovra_checks.access import Access, ActionRecord, Clients
 from kovra_checks.actions.base import Action
@@ -27,7 +28,7 @@ from kovra_checks.secrets import Secrets
 from kovra_checks.subjects import subjects
 from kovra_checks.suite import CheckFunction, spec_of
 
-__all__ = ["RUN", "WORKERINPUT", "Run", "Settings", "action_id"]
+__all__ = ["RUN", "Run", "Settings", "action_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class LedgerRecords:
 class Run:
     """Everything one process of the run works with."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, migration: Migration, ledger: Ledger | None) -> None:
-        self.config = config
+    def __init__(self, hook: HookRelay, settings: Settings, migration: Migration, ledger: Ledger | None) -> None:
+        self.hook = hook
         self.settings = settings
         self.migration = migration
         self.ledger = ledger
@@ -110,7 +111,7 @@ class Run:
     @cached_property
     def access(self) -> Access:
         """The way to the live systems."""
-        clients: Clients = self.config.hook.pytest_kovra_clients(migration=self.migration)
+        clients: Clients = self.hook.pytest_kovra_clients(migration=self.migration)
         self.work.mkdir(parents=True, exist_ok=True)
         return Access(self.migration, self.secrets, LedgerRecords(self.ledger), clients, work=self.work)
 
@@ -118,14 +119,14 @@ class Run:
     def answerers(self) -> Answerers:
         """Question type -> probe, ours and contributed ones."""
         merged: dict[type[Question[Any]], Any] = {}
-        for answerers in self.config.hook.pytest_kovra_probes():
+        for answerers in self.hook.pytest_kovra_probes():
             merged.update(answerers)
         return merged
 
     @cached_property
     def contributed(self) -> tuple[CheckFunction, ...]:
         """Check functions from `pytest_kovra_checks`, sorted by id."""
-        lists = self.config.hook.pytest_kovra_checks(migration=self.migration)
+        lists = self.hook.pytest_kovra_checks(migration=self.migration)
         found = [function for functions in lists for function in functions]
         for function in found:
             if spec_of(function) is None:
@@ -140,7 +141,7 @@ class Run:
 
     def actions(self, stage: str) -> Sequence[Action]:
         """Actions of *stage* in order. Two of one id are an error."""
-        lists = self.config.hook.pytest_kovra_actions(migration=self.migration, stage=stage)
+        lists = self.hook.pytest_kovra_actions(migration=self.migration, stage=stage)
         found = [action for actions in lists for action in actions]
         ids = [action_id(action) for action in found]
         for twice in {one for one in ids if ids.count(one) > 1}:
@@ -201,4 +202,3 @@ def action_id(action: Action) -> str:
 
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
-WORKERINPUT = "kovra_checks"

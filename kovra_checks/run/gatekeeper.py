@@ -139,14 +139,14 @@ class Gatekeeper:
     def _decide(self, stage: str) -> None:
         run, record = self.run, self.records[stage]
         evidence = self.evidence(stage)
-        decision: Decision = run.config.hook.pytest_kovra_decide(stage=stage, evidence=evidence)
+        decision: Decision = run.hook.pytest_kovra_decide(stage=stage, evidence=evidence)
         record.decision = decision
         data = dict(as_json(decision))
         if run.ledger is not None:
             body = {"stage": stage, **data, "config_digest": run.migration.digest, "rehearsal": run.settings.rehearsal}
             run.ledger.append("decision", body, run=run.settings.run_id, lease=run.lease)
         run.journal.write(f"gate-{stage}", data)
-        self.run.config.hook.pytest_kovra_gate_decided(stage=stage, decision=decision)
+        self.run.hook.pytest_kovra_gate_decided(stage=stage, decision=decision)
 
     def evidence(self, stage: str) -> Evidence:
         """All that the gate of *stage* may look at."""

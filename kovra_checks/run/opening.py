@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,18 @@ from kovra_checks.report import allure
 from kovra_checks.report.evidence import EvidenceReader
 from kovra_checks.run.builtin import Builtin
 from kovra_checks.run.collecting import Collecting, Ordering
-from kovra_checks.run.context import RUN, WORKERINPUT, Run, Settings
+from kovra_checks.run.context import RUN, Run, Settings
 from kovra_checks.run.gatekeeper import Gatekeeper
 from kovra_checks.run.guard import Guard
 from kovra_checks.run.local import Local
+from kovra_checks.run.rehearsed import RehearsalChecks
 from kovra_checks.run.session import Conductor, archive, new_run_id
 from kovra_checks.run.terminal import Outcomes, Terminal
 from kovra_checks.run.watching import Watching
 from kovra_checks.shipped import suites_folder
 from kovra_checks.stages import STAGES, stage_of
 
-__all__ = ["WORKERINPUT", "join_run", "open_run"]
+__all__ = ["join_run", "open_run"]
 
 DEFAULT = "migration.toml"
 
@@ -61,11 +61,12 @@ def join_run(config: pytest.Config, told: str) -> None:
     if migration.digest != settings.digest:
         raise pytest.UsageError(f"{settings.migration} changed while the run was starting: start it again")
     ledger = Ledger(migration.path(migration.ledger)) if settings.token else None
-    _register(config, Run(config, settings, migration, ledger))
+    _register(config, Run(config.hook, settings, migration, ledger))
 
 
 def _register(config: pytest.Config, run: Run) -> None:
     config.stash[RUN] = run
+    config.option.importmode = "importlib"  # files of one name stand in several stages' folders
     allure.register(config)
     collecting = Collecting(run)
     for plugin in (Builtin(), collecting, Ordering(run, collecting), Guard(run), Outcomes(), Watching(run)):
@@ -73,7 +74,11 @@ def _register(config: pytest.Config, run: Run) -> None:
     if run.settings.lab and not config.option.collectonly:
         from kovra_checks.run.rehearsal import RehearsalMoments  # noqa: PLC0415 - the lab is loaded for rehearsals alone
 
-        config.pluginmanager.register(RehearsalMoments(run))
+        moments = RehearsalMoments(run)
+        config.pluginmanager.register(moments)
+        config.pluginmanager.register(RehearsalChecks(config, run, moments.look))
+    elif run.settings.rehearsal:
+        config.pluginmanager.register(RehearsalChecks(config, run, None))
 
 
 def _refuse_what_defeats_gates(config: pytest.Config) -> None:
@@ -131,7 +136,7 @@ def _opened(config: pytest.Config) -> Run:
         environment=option.environment, digest=migration.digest, rehearsal=bool(lab),
         apply=bool(option.apply or option.rehearse), pin=option.plan, token=token, replay="", lab=lab,
     )  # fmt: skip
-    return Run(config, settings, migration, ledger)
+    return Run(config.hook, settings, migration, ledger)
 
 
 def _replayed(config: pytest.Config, evidence: Path, reports: Path) -> Run:
@@ -145,7 +150,7 @@ def _replayed(config: pytest.Config, evidence: Path, reports: Path) -> Run:
         migration="", environment="", digest=migration.digest, rehearsal=was["rehearsal"], apply=was["apply"], pin="",
         token=0, replay=str(evidence), lab="",
     )  # fmt: skip
-    return Run(config, settings, migration, None)
+    return Run(config.hook, settings, migration, None)
 
 
 def _recorded_migration(reader: EvidenceReader) -> Migration:
@@ -166,8 +171,9 @@ def _rehearsed(config: pytest.Config, reports: Path) -> str:
     first = min(asked, key=STAGES.index) if asked and len(asked) == len(config.args) else None
     directory = None if option.lab is None else Path(option.lab).resolve()
     rehearsal = open_lab(directory, option.fault, first, suites_folder())
-    config.add_cleanup(partial(rehearsal.close, reports))
-    config.pluginmanager.register(_Traffic(rehearsal.keep_traffic, reports))
+    config.add_cleanup(rehearsal.close)
+    if not option.collectonly:
+        config.pluginmanager.register(_Traffic(rehearsal.keep_traffic, reports))
     return str(rehearsal.directory)
 
 

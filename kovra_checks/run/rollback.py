@@ -82,7 +82,7 @@ def _undo(run: Run, ledger: Ledger, action: Action, standing: Unfinished) -> str
         _write(run, ledger, "outcome", body | {"state": "undo-failed", "message": str(problem)})
         return f"{standing.action}: {problem}"
     _write(run, ledger, "outcome", body | {"state": "undone", "message": "", "facts": {}})
-    run.config.hook.pytest_kovra_action_finished(action=standing.action, state="undone", facts={})
+    run.hook.pytest_kovra_action_finished(action=standing.action, state="undone", facts={})
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 import uuid
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -22,12 +21,12 @@ from kovra_checks.report.traffic import count, requests_of
 from kovra_checks.report.verdict import FILE, TrafficCount, Verdict, read_verdict, write_verdict
 from kovra_checks.run.context import Run
 from kovra_checks.run.gatekeeper import Gatekeeper
+from kovra_checks.run.heartbeat import Heartbeat
 from kovra_checks.run.rollback import roll_back, within_watch_window
 from kovra_checks.run.verdict import Ending, compose
 
-__all__ = ["HEARTBEAT", "Conductor", "archive", "new_run_id"]
+__all__ = ["Conductor", "archive", "new_run_id"]
 
-HEARTBEAT = 5.0
 TRAFFIC_LOGS = ("traffic.jsonl", "watch.jsonl")
 
 
@@ -63,24 +62,19 @@ class Conductor:
         self.rolled_back = False
         self.verdict: Verdict | None = None
         self.problems: list[str] = []
-        self._stop = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
-
-    def _beat(self) -> None:
-        ledger = self.run.ledger
-        while ledger is not None and not self._stop.wait(HEARTBEAT):
-            ledger.renew(self.run.lease)
+        self._heart: Heartbeat | None = None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Record the run before anything else happens."""
         run = self.run
         if run.ledger is None:
             return
+        self._heart = Heartbeat(run.ledger, run.lease)
         self._heart.start()
         settings = run.settings
         body = {"config_digest": run.migration.digest, "rehearsal": settings.rehearsal, "apply": settings.apply,
-                "plan": settings.pin, "arguments": list(run.config.invocation_params.args)}  # fmt: skip
+                "plan": settings.pin, "arguments": list(session.config.invocation_params.args)}  # fmt: skip
         run.ledger.append("run-started", run.secrets.mask_all(body), run=settings.run_id, lease=run.lease)
         run.evidence.write_json("migration", run.migration.model_dump(mode="json"))
         told = {"run_id": settings.run_id, "rehearsal": settings.rehearsal, "apply": settings.apply}
@@ -173,6 +167,7 @@ class Conductor:
         session.config.hook.pytest_kovra_verdict(verdict=told, reports=written)
 
     def _close(self) -> None:
-        self._stop.set()
+        if self._heart is not None:
+            self._heart.stop()
         if self.run.ledger is not None:
             self.run.ledger.release(self.run.lease)
