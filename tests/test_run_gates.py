@@ -112,7 +112,7 @@ def test_looking_plans_and_changes_nothing(project: Project, run_suites: Run) ->
     assert result.ret == 0
     assert project.actions() == {"fence[a]": "planned", "swap-record[b]": "planned"}
     assert not [line for line in project.log() if line.startswith("apply")]
-    result.stdout.fnmatch_lines(["*planned, not applied*", "fence*checksum*", "*fence.a: old -> new*"])
+    result.stdout.fnmatch_lines(["*planned for cutover, not applied*", "*fence.a: old -> new*", "checksum*--plan*"])
 
 
 def test_acting_alone_needs_open_gates(project: Project, run_suites: Run) -> None:

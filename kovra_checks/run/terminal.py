@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
+from kovra_checks.actions.base import Plan, checksum
 from kovra_checks.gate import Decision
+from kovra_checks.report.verdict import ActionVerdict
 from kovra_checks.run.context import Run
 from kovra_checks.run.guard import NOT_REACHED
 from kovra_checks.run.session import Conductor
@@ -97,18 +100,25 @@ class Terminal:
             self._tail.join()
         self._show_notes()
 
+    @staticmethod
+    def _show_plan(reporter: pytest.TerminalReporter, stage: str, planned: Sequence[ActionVerdict]) -> None:
+        reviewed = checksum([Plan(action.id, action.steps) for action in planned])
+        reporter.write_sep("-", f"planned for {stage}, not applied")
+        for action in planned:
+            reporter.write_line(action.id if action.steps else f"{action.id}: nothing to change")
+            for step in action.steps:
+                reporter.write_line(f"    {step.what}: {step.old} -> {step.new}")
+        reporter.write_line(f"checksum {reviewed}: apply this very plan with --apply --plan {reviewed}")
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Plans that were not applied, the gates once more, and the verdict."""
         verdict = self.conductor.verdict
         if verdict is None:
             return
-        planned = [action for action in verdict.actions if action.state == "planned"]
-        if planned:
-            terminalreporter.write_sep("-", "planned, not applied")
-            for action in planned:
-                terminalreporter.write_line(f"{action.id}  (checksum {action.checksum})")
-                for step in action.steps:
-                    terminalreporter.write_line(f"    {step.what}: {step.old} -> {step.new}")
+        for stage in verdict.scope:
+            planned = [action for action in verdict.actions if action.stage == stage and action.state == "planned"]
+            if planned:
+                self._show_plan(terminalreporter, stage, planned)
         for problem in self.conductor.problems:
             terminalreporter.write_line(problem, red=True)
         colour = {"GO": "green", "INCONCLUSIVE": "yellow"}.get(verdict.verdict, "red")
