@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kovra_checks.access import Access
+from kovra_checks.access import Access, Side
 from kovra_checks.actions.base import Action, Plan, Progress, Step
 from kovra_checks.database.dump_custom import DumpCustom
 from kovra_checks.database.fence import SETTING, end_sessions, read_setting, set_default
@@ -20,6 +20,7 @@ from kovra_checks.outcome import Finding, as_json
 
 __all__ = ["ExportDatabase", "FenceWrites", "FinalSync", "ImportDatabase", "actions", "move_for"]
 
+SIDES: tuple[Side, Side] = ("source", "target")
 METHODS: Mapping[str, type[DatabaseMove]] = {"dump-custom": DumpCustom}
 
 
@@ -212,6 +213,18 @@ class FinalSync(_DatabaseAction):
     def verify(self, access: Access, facts: Mapping[str, Any]) -> Sequence[Finding]:
         """The target holds as many rows as were copied, unless users are on it already."""
         return () if _swapped(access, self.subject) else _same_counts(access, self.subject, facts)
+
+    def undo(self, access: Access, undo: Mapping[str, Any], progress: Progress) -> None:  # noqa: ARG002
+        """Nothing is taken back: says which rows users left on the target alone, where they stay until the next copy."""
+        counts = {}
+        for side in SIDES:
+            with session(access, self.subject, side, limit=_long(access)) as connection:
+                schemas = moving_schemas(connection, access.migration.database(self.subject))
+                counts[side] = count_rows(connection, schemas)
+        for table, rows in counts["target"].items():
+            more = rows - counts["source"].get(table, 0)
+            if more > 0:
+                progress(f"{self.id}: {more} rows of {table} are on the target alone: save them before the next copy")
 
 
 def _long(access: Access) -> float:
