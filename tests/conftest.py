@@ -2,4 +2,14 @@
 
 from __future__ import annotations
 
-pytest_plugins: list[str] = ["fix_dns", "fix_engine", "fix_faults", "fix_http", "fix_lab", "fix_platforms", "fix_postgres", "fix_report", "fix_tls"]
+pytest_plugins: list[str] = [
+    "fix_dns",
+    "fix_engine",
+    "fix_faults",
+    "fix_http",
+    "fix_lab",
+    "fix_platforms",
+    "fix_postgres",
+    "fix_rehearsal", "fix_report",
+    "fix_tls",
+]
