@@ -150,5 +150,5 @@ def _carry_settings(server: PgServer, name: str) -> None:
     with server.admin("postgres") as session:
         session.execute(sql.SQL("ALTER DATABASE {} SET intervalstyle = 'iso_8601'").format(sql.Identifier(name)))
         session.execute(
-            sql.SQL("ALTER DATABASE {} SET idle_in_transaction_session_timeout = '1ms'").format(sql.Identifier(name))
+            sql.SQL("ALTER DATABASE {} SET idle_in_transaction_session_timeout = '500ms'").format(sql.Identifier(name))
         )

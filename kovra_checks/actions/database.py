@@ -215,7 +215,7 @@ class FinalSync(_DatabaseAction):
         return () if _swapped(access, self.subject) else _same_counts(access, self.subject, facts)
 
     def undo(self, access: Access, undo: Mapping[str, Any], progress: Progress) -> None:  # noqa: ARG002
-        """Nothing is taken back: says which rows users left on the target alone, where they stay until the next copy."""
+        """Nothing is taken back: says which rows users left on the target, where they stay until the next copy."""
         counts = {}
         for side in SIDES:
             with session(access, self.subject, side, limit=_long(access)) as connection:
