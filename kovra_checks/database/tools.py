@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from kovra_checks.errors import ActionFailed, CouldNotLook
 
-__all__ = ["Run", "Tools", "find_tools", "installed_tools", "run_tool"]
+__all__ = ["BINARIES", "Run", "Tools", "find_tools", "installed_tools", "run_tool"]
 
 BINARIES = "KOVRA_PG_BIN"
 SECRET_KEYWORDS = ("password", "sslpassword", "passfile")

