@@ -164,9 +164,11 @@ def run_check(item: pytest.Item) -> None:
     run = item.config.stash[RUN]
     check_id, spec, check = check_of(item)
     seen = run.observations(stage_of(item.nodeid) or "")
-    allure.attach_observations([o for o in seen if o.key in {question.key() for question in check.asks}])
+    keys = {question.key() for question in check.asks}  # once: a key is a digest, and a stage has many observations
+    asked = [observation for observation in seen if observation.key in keys]
+    allure.attach_observations(asked)
     judgement = judge(check_id, spec, check, seen, run.migration.waivers, today=last_day(seen))
-    took = max((o.took for o in seen if o.key in {question.key() for question in check.asks}), default=0.0)
+    took = max((observation.took for observation in asked), default=0.0)
     told = {"result": as_json(judgement.result), "remedies": judgement.remedies, "took": took}
     item.user_properties.append((PROPERTY, json.dumps({"check": run.secrets.mask_all(told)})))
     _end(judgement)
