@@ -60,6 +60,9 @@ Duration = Annotated[
     Field(description='a number and a unit: "90s", "5m", "48h", "2d"'),
 ]
 Size = Annotated[int, BeforeValidator(parse_size), Field(description='bytes with a unit: "512MiB", "10GB"')]
+StageName = Literal[
+    "readiness", "provision", "database", "pitfalls", "precutover", "cutover", "postcutover", "decommission"
+]
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Status = Annotated[int, Field(ge=100, le=599)]
@@ -266,6 +269,9 @@ class Policy(Model):
 
     evidence_max_age: Duration = Field(
         timedelta(hours=24), description="a gate older than this no longer opens the way for actions"
+    )
+    approvals: tuple[StageName, ...] = Field(
+        (), description="stages whose actions need a recorded `kovra-checks approve` that is not older than the gates"
     )
     low_ttl: Annotated[int, Field(ge=1, le=300)] = Field(300, description="seconds; the TTL for the cutover")
     restored_ttl: Annotated[int, Field(ge=1)] = Field(3600, description="seconds; the TTL after the move")

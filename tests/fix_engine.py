@@ -124,9 +124,11 @@ class Change:
 CONFTEST = """
 from kovra_checks import check
 from kovra_checks.checklist import CHECKLIST
+from kovra_checks.run import builtin
 from demo import Ask, Change, answer, demo
 
 CHECKLIST.clear()  # this project has its own checklist: the checks below
+builtin.builtin_actions = lambda migration, stage: ()  # and its own actions
 
 @check("demo-contributed", title="contributed", each="app", stage="precutover", remedy="contribute")
 def demo_contributed(app):

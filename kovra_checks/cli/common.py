@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from kovra_checks.config import load
 from kovra_checks.migration import Migration
 
-__all__ = ["USAGE_ERROR", "Parser", "Subparsers", "add_command", "add_migration", "migration_of"]
+__all__ = ["DEFAULT_FILE", "USAGE_ERROR", "Parser", "Subparsers", "add_command", "add_migration", "migration_of"]
 
 USAGE_ERROR = 4  # pytest's own number for it, so that one table of exit codes holds for both commands
 DEFAULT_FILE = Path("migration.toml")

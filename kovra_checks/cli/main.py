@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Protocol
 
-from kovra_checks.cli import checks, faults, report, run, schema, validate, verify
+from kovra_checks.cli import approve, checks, faults, plan, report, rollback, run, schema, status, validate, verify
 from kovra_checks.cli.common import USAGE_ERROR, Parser, Subparsers
 from kovra_checks.errors import ConfigError, KovraChecksError
 
@@ -22,8 +22,11 @@ _EPILOG = """\
 a move, from the first look to the end:
   kovra-checks validate                        is migration.toml right, and what would be checked?
   kovra-checks run readiness                   look; exit 0 only on GO
+  kovra-checks status                          where does it stand, and what comes next?
   kovra-checks run precutover -n 8             the go/no-go before the cutover
-  kovra-checks run cutover --apply             act: only while every earlier gate stands open
+  kovra-checks plan cutover                    what would it change? prints a checksum
+  kovra-checks run cutover --apply --plan SHA  act: only while every earlier gate stands open
+  kovra-checks rollback                        back, if it must be
 
 exit codes: 0 GO or done, 10 NO-GO, 11 stopped in mid-cutover, 12 state unknown, 13 rolled back, 14 INCONCLUSIVE,
 4 wrong usage or configuration, 1-6 otherwise as pytest has them. Only 0 is go.
@@ -37,7 +40,9 @@ class Command(Protocol):
         """Add the command's parser."""
 
 
-COMMANDS: tuple[Command, ...] = (validate, schema, run, checks, faults, report, verify)
+COMMANDS: tuple[Command, ...] = (
+    validate, schema, status, plan, approve, run, rollback, checks, faults, report, verify,
+)  # fmt: skip
 
 
 def parser() -> Parser:

@@ -18,7 +18,7 @@ from kovra_checks.errors import ConfigError
 from kovra_checks.shipped import suites_folder
 from kovra_checks.stages import STAGES
 
-__all__ = ["add", "pytest_arguments", "replace_process"]
+__all__ = ["add", "arguments_here", "pytest_arguments", "replace_process"]
 
 _EXAMPLES = """\
   kovra-checks run readiness                                  look at one stage; exit 0 only on GO
@@ -56,14 +56,19 @@ def replace_process(arguments: Sequence[str]) -> NoReturn:
     A fresh interpreter, because pytest must see our package before anything has imported it; `-m` puts the folder where
     this was started on the path, as hooks in a conftest.py there need it.
     """
+    command = [sys.executable, "-m", "pytest", *arguments_here(arguments)]
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - no shell, by design
+
+
+def arguments_here(arguments: Sequence[str]) -> list[str]:
+    """`pytest_arguments` with the shipped suites and what stands in the folder where this was started."""
     folder = suites_folder()
     # Above the suites pytest finds it by itself.
     extended = Path("conftest.py").is_file() and Path.cwd() not in folder.parents
     own = Path.cwd() / "suites"
     beside = own if own.is_dir() and own.resolve() != folder.resolve() else None
-    command = [sys.executable, "-m", "pytest", *pytest_arguments(arguments, folder, own=beside, extended=extended)]
-    sys.stdout.flush()
-    os.execv(command[0], command)  # noqa: S606 - no shell, by design
+    return pytest_arguments(arguments, folder, own=beside, extended=extended)
 
 
 def pytest_arguments(

@@ -78,16 +78,26 @@ class Lease:
 class Ledger:
     """One migration's ledger. Cheap to open in every process; safe to use from several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open *path*, made if it is not there; with *read_only* only what is there is read.
+
+        Raises:
+            LedgerError: It is no ledger, is not there to be read, or cannot be written.
+        """
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         try:
+            if read_only:
+                place = f"{path.absolute().as_uri()}?mode=ro"
+                self._db = sqlite3.connect(place, timeout=15, isolation_level=None, check_same_thread=False, uri=True)
+                self._db.execute("SELECT 1 FROM entries, lease LIMIT 1")
+                return
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=15, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(SCHEMA)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._broken("open", error) from error
 
     def close(self) -> None:
@@ -95,7 +105,7 @@ class Ledger:
         with self._lock:
             self._db.close()
 
-    def _broken(self, doing: str, error: sqlite3.Error) -> LedgerError:
+    def _broken(self, doing: str, error: sqlite3.Error | OSError) -> LedgerError:
         return LedgerError(
             f"{doing} the ledger {self.path}",
             seen=str(error),
@@ -110,7 +120,8 @@ class Ledger:
                 try:
                     yield self._db
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    if self._db.in_transaction:  # a full disk ends the transaction by itself
+                        self._db.execute("ROLLBACK")
                     raise
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
@@ -147,8 +158,22 @@ class Ledger:
                 ).fetchall()
             except sqlite3.Error as error:
                 raise self._broken("read", error) from error
-        made = (Entry(r[0], r[1], r[2], r[3], json.loads(r[4]), r[5], r[6]) for r in rows)
+        made = (Entry(r[0], r[1], r[2], r[3], self._body(r[0], r[4]), r[5], r[6]) for r in rows)
         return [entry for entry in made if not kinds or entry.kind in kinds]
+
+    def _body(self, seq: int, text: str) -> dict[str, Any]:
+        try:
+            body: dict[str, Any] = json.loads(text)
+        except ValueError:
+            raise self._misfit(f"entry {seq} is not JSON") from None
+        return body
+
+    def _misfit(self, what: str) -> LedgerError:
+        return LedgerError(
+            f"verify the ledger {self.path}",
+            seen=f"{what}: it was changed or cut",
+            remedy="do not act on it; restore the file from a backup, or begin a new ledger and look again",
+        )
 
     @property
     def head(self) -> str:
@@ -162,11 +187,7 @@ class Ledger:
         for entry in self.entries():
             count += 1
             if entry.seq != count or entry.previous != previous or entry.computed_hash() != entry.hash:
-                raise LedgerError(
-                    f"verify the ledger {self.path}",
-                    seen=f"entry {entry.seq} ({entry.kind}, {entry.at}) does not fit the chain: it was changed or cut",
-                    remedy="do not act on it; restore the file from a backup, or begin a new ledger and look again",
-                )
+                raise self._misfit(f"entry {entry.seq} ({entry.kind}, {entry.at}) does not fit the chain")
             previous = entry.hash
         return count
 
@@ -211,7 +232,10 @@ class Ledger:
     def holder(self) -> dict[str, Any] | None:
         """Who holds the lease now, or None."""
         with self._lock:
-            row = self._db.execute("SELECT holder, expires FROM lease").fetchone()
+            try:
+                row = self._db.execute("SELECT holder, expires FROM lease").fetchone()
+            except sqlite3.Error as error:
+                raise self._broken("read", error) from error
         if row is None or row[1] <= time.time():
             return None
         found: dict[str, Any] = json.loads(row[0])

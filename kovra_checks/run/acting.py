@@ -14,7 +14,6 @@ from kovra_checks.actions.base import Action, Plan, checksum
 from kovra_checks.errors import ActionFailed, KovraChecksError, UnsafePlan
 from kovra_checks.ledger import History, Ledger
 from kovra_checks.run.context import Run, action_id
-from kovra_checks.stages import earlier
 
 __all__ = ["perform"]
 
@@ -60,27 +59,25 @@ def _perform(run: Run, action: Action, told: Told) -> None:
 
 
 def _refuse_unless_allowed(run: Run, action: Action, history: History) -> None:
-    policy = run.migration.policy
+    policy, digest = run.migration.policy, run.migration.digest
     now = datetime.now(UTC)
-    closed = [
-        reason
-        for stage in earlier(action.stage)
-        if (
-            reason := history.closed_reason(
-                stage,
-                digest=run.migration.digest,
-                rehearsal=run.settings.rehearsal,
-                max_age=policy.evidence_max_age,
-                now=now,
-            )
-        )
-    ]
+    closed = history.closed_before(
+        action.stage, digest=digest, rehearsal=run.settings.rehearsal, max_age=policy.evidence_max_age, now=now
+    )
     if closed:
         raise UnsafePlan(
             f"apply {action_id(action)}",
             seen="an earlier gate does not stand open: " + "; ".join(closed),
             remedy=f"look at it first: kovra-checks run {closed[0].split(':')[0]}, until it says GO",
         )
+    if action.stage in policy.approvals:
+        missing = history.unapproved_reason(action.stage, digest=digest, max_age=policy.evidence_max_age, now=now)
+        if missing is not None:
+            raise UnsafePlan(
+                f"apply {action_id(action)}",
+                seen=f"policy.approvals asks for an approval, and there is none in force: {missing}",
+                remedy=f'somebody who may must approve it: kovra-checks approve {action.stage} --by NAME --reason "…"',
+            )
     _hold_to_reviewed_plan(run, action)
 
 
