@@ -106,6 +106,15 @@ def test_a_failed_cutover_rolls_itself_back(project: Project, run_suites: Run) -
     assert project.outcomes()["demo-postcutover[web]"] == "not-reached"
 
 
+@pytest.mark.parametrize(("said", "exit_code"), [("odd", 10), ("early:2099-01-01T00:00:00+00:00", 14)])
+def test_a_finished_cutover_is_not_stopped(project: Project, run_suites: Run, said: str, exit_code: int) -> None:
+    """What comes up after the cutover's GO is that stage's: nothing is half-way, and nothing is rolled back."""
+    project.says({"postcutover-web": said})
+    assert run_suites("suites", "--apply").ret == exit_code
+    assert project.gates()["cutover"] == "GO"
+    assert project.actions()["swap-record[b]"] == "applied"
+
+
 def test_looking_plans_and_changes_nothing(project: Project, run_suites: Run) -> None:
     """Without --apply the plan is shown, nothing is applied, and the checks alone decide."""
     result = run_suites("suites/cutover")

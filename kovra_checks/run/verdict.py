@@ -52,7 +52,9 @@ def word_of(run: Run, keeper: Gatekeeper, ending: Ending) -> VerdictWord:
     is_go = bool(states) and all(state is not None and state.is_go for state in states) and ending.pytest_exit in (0, 1)
     if is_go:
         return "GO"
-    if any(told["stage"] == "cutover" and told["state"] == "applied" for told in actions):
+    cutover = keeper.records["cutover"].decision
+    is_over = cutover is not None and cutover.is_go  # then nothing is half-way, whatever later stages find
+    if not is_over and any(told["stage"] == "cutover" and told["state"] == "applied" for told in actions):
         return "STOPPED"
     return "NO-GO" if any(state is not None and state.state == "NO-GO" for state in states) else "INCONCLUSIVE"
 
