@@ -212,7 +212,9 @@ class World:
         self.heroku.on_domain(
             lambda _app, host, attached: self.source.serve(host) if attached else self.source.unserve(host)
         )
+        self.heroku.on_config(lambda _app, config: self.source.restart(config))
         self.kovra.on_database(self.target.create_database)
+        self.kovra.on_delete(lambda _app: self.target.undeploy())
         self.kovra.on_deploy(
             lambda app, variables, _commit: self.target.deploy(
                 self.kovra.app(app)["facts"]["generated_host"], variables
