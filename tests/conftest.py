@@ -8,8 +8,10 @@ pytest_plugins: list[str] = [
     "fix_faults",
     "fix_http",
     "fix_lab",
+    "fix_loopback",
     "fix_platforms",
     "fix_postgres",
-    "fix_rehearsal", "fix_report",
+    "fix_rehearsal",
+    "fix_report",
     "fix_tls",
 ]

@@ -101,7 +101,7 @@ def test_no_secret_is_written_down(rehearsing: Callable[..., Rehearsed], tmp_pat
     The fault is one of the last stage, so that everything a move says has been said.
     """
     run = rehearsing("--fault", "ttl-not-restored")
-    assert (run.exit_code, run.outcomes["decommission/ttl-is-restored[shop.example.test]"]) == (11, "failed"), (
+    assert (run.exit_code, run.outcomes["decommission/ttl-is-restored[shop.example.test]"]) == (10, "failed"), (
         run.output
     )
     assert "what to do" in run.output
