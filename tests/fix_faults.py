@@ -98,7 +98,7 @@ class StagedMove:
 
     @staticmethod
     def _run(stage: str, folder: Path, *more: str) -> StageRun:
-        reports = folder / "reports"
+        reports = folder / f"reports-{stage}"  # the copy holds those of the stages before
         command = [
             *(sys.executable, "-m", "pytest", f"suites/{stage}", "--rehearse", "--lab", str(folder)),
             *("--reports", str(reports), "-q", "-p", "no:cacheprovider", "-p", "no:allure_pytest", *more),
