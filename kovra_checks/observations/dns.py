@@ -279,7 +279,6 @@ class Propagation(Question[Watched]):
     kind: ClassVar[str] = "propagation"
     answer_type: ClassVar[type] = Watched
     settles: ClassVar[bool] = True  # whoever asks for the domain by name before would see the old side
-    settles: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
