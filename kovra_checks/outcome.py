@@ -28,7 +28,7 @@ A_co = TypeVar("A_co", covariant=True)
 
 def adapter(kind: type[A]) -> TypeAdapter[A]:
     """The (cached) converter between the dataclass *kind* and plain JSON data."""
-    made: TypeAdapter[A] = _adapter(kind)
+    made: TypeAdapter[A] = _adapter(cast("Any", kind))
     return made
 
 

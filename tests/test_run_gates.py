@@ -17,7 +17,7 @@ BEFORE = ALL[: ALL.index("precutover")]
 def stage_events(log: list[str]) -> list[str]:
     """The stage of each judge and apply event, consecutive repeats joined."""
     where = {"lower.a": "precutover", "fence.a": "cutover", "swap-record.b": "cutover"}
-    found = []
+    found: list[str] = []
     for event, _, name in (line.partition(" ") for line in log):
         if event in ("judge", "apply"):
             stage = where.get(name) or name.split("-")[0].replace("contributed", "precutover")

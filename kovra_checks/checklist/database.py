@@ -134,6 +134,6 @@ CHECKS: tuple[CheckSpec, ...] = (
         stages=("decommission",),
         each="database",
         guide=f"{BEYOND}: the way back after the source has gone",
-        remedy="Take a backup of the source (pg_dump -Fc, or the platform's own), keep it in a safe place, and look again.",
+        remedy="Take a backup of the source (pg_dump -Fc, or the platform's own), keep it safe, and look again.",
     ),
 )

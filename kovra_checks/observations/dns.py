@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,14 +80,14 @@ class Lookup(Question[Answer]):
     Attributes:
         server: `address` or `address:port`.
         name: Owner name.
-        type: Record type.
+        rrtype: Record type.
     """
 
     server: str
     name: str
-    type: str
+    rrtype: str
     kind: ClassVar[str] = "dns-lookup"
-    answer_type: ClassVar[type] = Answer
+    answer_type: ClassVar[builtins.type] = Answer  # `type` is a field here
 
 
 @dataclass(frozen=True, slots=True)

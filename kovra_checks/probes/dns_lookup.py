@@ -94,4 +94,4 @@ def _seen(rrset: dns.rrset.RRset) -> RecordsSeen:
 
 def lookup(question: Lookup, access: Access) -> Answer:
     """One query as a question of its own, without recursion."""
-    return ask(question.server, question.name, question.type, timeout=access.timeout)
+    return ask(question.server, question.name, question.rrtype, timeout=access.timeout)

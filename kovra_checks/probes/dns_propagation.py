@@ -78,7 +78,7 @@ class _Watch:
 
     def settled_elsewhere(self) -> bool:
         """All authoritative servers agree, look after look, on something that is neither old nor new."""
-        seen = set()
+        seen: set[tuple[str, ...]] = set()
         for place in self.places:
             if place.kind == "authoritative":
                 recent = place.samples[-SETTLED_LOOKS:]
