@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,7 +86,7 @@ class Lookup(Question[Answer]):
     name: str
     rrtype: str
     kind: ClassVar[str] = "dns-lookup"
-    answer_type: ClassVar[builtins.type] = Answer  # `type` is a field here
+    answer_type: ClassVar[type] = Answer
 
 
 @dataclass(frozen=True, slots=True)
