@@ -101,7 +101,7 @@ def test_the_lease_of_another_run(moved: Project) -> None:
 def test_what_cannot_be_known_counts_as_lost(moved: Project) -> None:
     """A database without a record of the final copy: refused with exit 10, unless the loss is accepted."""
     with (moved.path / "migration.toml").open("a") as file:
-        file.write('[databases.main]\nsource_url = "env:NOWHERE"\ntarget_url = "env:NOWHERE"\n')
+        file.write('[databases.main]\nsource_url = "env:NO_SOURCE"\ntarget_url = "env:NO_TARGET"\n')
     done = command(moved, "rollback", "--yes")
     assert done.returncode == 10, done.stdout + done.stderr
     assert "cannot be known" in done.stdout
