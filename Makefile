@@ -32,16 +32,9 @@ $(READY): requirements/dev.txt pyproject.toml .ci/set-up
 rehearse: $(READY)
 	@$(BIN)/python -m pytest suites --rehearse --apply $(ARGS)
 
-# The report comes before pytest's last line once more, so that the outcome is the last thing on the screen.
 test: $(READY)
-	@mkdir -p reports && rm -f .coverage .coverage.*
-	@status=0; \
-	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist loadscope $(ARGS) 2>&1 | tee reports/test.log || status=$$?; \
-	$(BIN)/python -m coverage combine --quiet || true; \
-	$(BIN)/python -m coverage report > reports/coverage.txt || true; \
-	echo "coverage (reports/coverage.txt): $$(grep ^TOTAL reports/coverage.txt)"; \
-	tail -n 1 reports/test.log; \
-	exit $$status
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report term:skip-covered $(ARGS) | tee reports/test.log; \
+	status=$${PIPESTATUS[0]}; tail -n 1 reports/test.log; exit $$status
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .
