@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 __all__ = ["Deferred", "ShopData"]
 
@@ -18,6 +18,7 @@ T = TypeVar("T")
 Row = dict[str, Any]
 Session = psycopg.Connection[Row]
 PATIENCE = 3.0  # seconds to wait for a connection
+SESSIONS = 8
 
 
 class Deferred(psycopg.OperationalError):
@@ -46,7 +47,7 @@ class ShopData:
                 connection_class=Session,
                 kwargs={"autocommit": True, "row_factory": dict_row},
                 min_size=1,
-                max_size=8,
+                max_size=SESSIONS,
                 timeout=PATIENCE,
                 open=False,
             )
@@ -88,28 +89,30 @@ class ShopData:
         self._write("INSERT INTO job_runs (job) VALUES (%s) RETURNING id", (name,))
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        return self._twice(lambda session: session.execute(sql, values).fetchall())
+        return self._insisting(lambda session: session.execute(sql, values).fetchall())
 
     def _write(self, sql: str, values: Sequence[Any]) -> list[Row]:
         try:
-            return self._twice(lambda session: session.execute(sql, values).fetchall())
+            return self._insisting(lambda session: session.execute(sql, values).fetchall())
         except (errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege, psycopg.OperationalError) as error:
             raise Deferred from error
 
-    def _twice(self, work: Callable[[Session], T]) -> T:
-        """Do *work*, and once more when its session was ended under it.
+    def _insisting(self, work: Callable[[Session], T]) -> T:
+        """Do *work*, and again when its session was ended under it: at worst until every old session has been met.
 
-        The other idle sessions were probably ended as well, so all are checked first: the pool's own check at each use
-        would wait a second before it tries again.
+        The other sessions are being ended as well, also those that are in use now and come back to the pool in a
+        moment. Idle ones are checked each time: the pool's own check at each use would wait a second before it tries
+        again.
         """
         if self._pool is None:
             raise psycopg.OperationalError("no DATABASE_URL")
-        try:
-            with self._pool.connection() as session:
-                return work(session)
-        except PoolTimeout:
-            raise
-        except psycopg.OperationalError:
-            self._pool.check()
-            with self._pool.connection() as session:
-                return work(session)
+        for _ in range(SESSIONS):
+            try:
+                with self._pool.connection() as session:
+                    return work(session)
+            except (PoolTimeout, PoolClosed, errors.QueryCanceled):
+                raise
+            except psycopg.OperationalError:
+                self._pool.check()
+        with self._pool.connection() as session:
+            return work(session)

@@ -164,16 +164,19 @@ def _migration(settings: Settings) -> Migration:
 
 
 def _rehearsed(config: pytest.Config, reports: Path) -> str:
-    from kovra_checks.run.rehearsal import open_lab  # noqa: PLC0415 - the lab is loaded for rehearsals alone
+    from kovra_checks.run.rehearsal import open_lab, sketch_lab  # noqa: PLC0415 - the lab is loaded for rehearsals alone
 
     option = config.option
+    if option.collectonly:
+        sketch = sketch_lab()
+        config.add_cleanup(sketch.cleanup)
+        return sketch.name
     asked = [stage for stage in map(stage_of, config.args) if stage is not None]
     first = min(asked, key=STAGES.index) if asked and len(asked) == len(config.args) else None
     directory = None if option.lab is None else Path(option.lab).resolve()
     rehearsal = open_lab(directory, option.fault, first, suites_folder())
     config.add_cleanup(rehearsal.close)
-    if not option.collectonly:
-        config.pluginmanager.register(_Traffic(rehearsal.keep_traffic, reports))
+    config.pluginmanager.register(_Traffic(rehearsal.keep_traffic, reports))
     return str(rehearsal.directory)
 
 

@@ -15,13 +15,17 @@ import pytest
 
 from kovra_checks.access import Access
 from kovra_checks.errors import CouldNotLook, KovraChecksError
+from kovra_checks.lab.addresses import Addresses
 from kovra_checks.lab.client import LabClient, remove_state
+from kovra_checks.lab.migration_file import write_migration
+from kovra_checks.lab.seed import CRITICAL_QUERIES
+from kovra_checks.lab.setting import Keys
 from kovra_checks.lab.traffic import Counters
 from kovra_checks.run.context import Run
 from kovra_checks.run.rehearsed import LabTraffic, LabUsers
 from kovra_checks.stages import earlier
 
-__all__ = ["Rehearsal", "RehearsalMoments", "open_lab"]
+__all__ = ["Rehearsal", "RehearsalMoments", "open_lab", "sketch_lab"]
 
 BEGINNING = "lab-traffic-at-start"
 
@@ -76,6 +80,16 @@ def open_lab(directory: Path | None, faults: Sequence[str], first: str | None, s
         client.stop()
         raise
     return Rehearsal(path, client, temporary=temporary)
+
+
+def sketch_lab() -> tempfile.TemporaryDirectory[str]:
+    """A folder with the configuration a lab would have: all that --collect-only needs. Nothing is started."""
+    folder = tempfile.TemporaryDirectory(prefix="kovra-lab-")
+    nowhere = Addresses("127.0.0")
+    write_migration(
+        Path(folder.name), nowhere, Keys(), source_url="postgresql://", queries=dict(CRITICAL_QUERIES), version="17"
+    )
+    return folder
 
 
 def _bring_to(first: str, directory: Path, suites: Path) -> None:
