@@ -77,7 +77,7 @@ class Traffic:
         ca_file: Path,
         *,
         clients: int = 16,
-        rate: float = 130.0,
+        rate: float = 110.0,
         write_share: float = 0.25,
     ) -> None:
         self._directory = directory
