@@ -96,14 +96,15 @@ class StagedMove:
             if stage in self._before:
                 remove_state(self._before[stage])
 
-    @staticmethod
-    def _run(stage: str, folder: Path, *more: str) -> StageRun:
+    def _run(self, stage: str, folder: Path, *more: str) -> StageRun:
         reports = folder / f"reports-{stage}"  # the copy holds those of the stages before
         command = [
             *(sys.executable, "-m", "pytest", f"suites/{stage}", "--rehearse", "--lab", str(folder)),
             *("--reports", str(reports), "-q", "-p", "no:cacheprovider", "-p", "no:allure_pytest", *more),
         ]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        # Nothing of this pytest; and modules are compiled once for all runs, wherever bytecode is not to be written.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONDONT"))}
+        environment = kept | {"PYTHONPYCACHEPREFIX": str(self._home / "bytecode")}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
