@@ -157,6 +157,7 @@ def test_demo_{stage}(app):
     return demo(f"{stage}-{{app.name}}", "shared")
 """
 
+
 class Project:
     """The tiny project in a folder of its own; `run` starts pytest there as a user would."""
 

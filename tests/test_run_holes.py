@@ -154,7 +154,9 @@ def test_ctrl_c_ends_in_order(project: Project, run_suites: Run) -> None:
 def test_the_second_runner_is_refused(project: Project) -> None:
     """While a run holds the lease another one ends with a usage error that names it."""
     (project.path / "demo.py").write_text(
-        (project.path / "demo.py").read_text().replace(
+        (project.path / "demo.py")
+        .read_text()
+        .replace(
             "    said = world(question.name)\n",
             "    said = world(question.name)\n    while (HERE / 'hold').exists(): time.sleep(0.02)\n",
         )
