@@ -76,8 +76,8 @@ class Traffic:
         resolvers: Sequence[str],
         ca_file: Path,
         *,
-        clients: int = 16,
-        rate: float = 110.0,
+        clients: int = 20,
+        rate: float = 150.0,
         write_share: float = 0.25,
     ) -> None:
         self._directory = directory
