@@ -53,7 +53,7 @@ class _DatabaseAction:
 
     def undo(self, access: Access, undo: Mapping[str, Any], progress: Progress) -> None:  # noqa: ARG002
         """Nothing to bring back: the target is not live, and the next import replaces what is there."""
-        progress(f"{self.id}: what it made stays where it is; the source was only read")
+        progress("what it made stays where it is; the source was only read")
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class FinalSync(_DatabaseAction):
         for table, rows in counts["target"].items():
             more = rows - counts["source"].get(table, 0)
             if more > 0:
-                progress(f"{self.id}: {more} rows of {table} are on the target alone: save them before the next copy")
+                progress(f"{more} rows of {table} are on the target alone: save them before the next copy")
 
 
 def _long(access: Access) -> float:
