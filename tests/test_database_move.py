@@ -174,7 +174,7 @@ def test_cutover_fences_copies_and_can_be_undone(shop_pair: Pair) -> None:
     shop_pair.on("target", "INSERT INTO orders (reference) VALUES ('on the target')")
     said: list[str] = []
     FinalSync("main").undo(access, {}, said.append)
-    assert said == ["final-sync[main]: 1 rows of public.orders are on the target alone: save them before the next copy"]
+    assert said == ["1 rows of public.orders are on the target alone: save them before the next copy"]
     FenceWrites("main").undo(access, plan.undo, lambda _: None)
     FenceWrites("main").undo(access, plan.undo, lambda _: None)
     assert access.source().app("shop-web").processes["clock"] == 1
