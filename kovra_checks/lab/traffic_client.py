@@ -23,6 +23,7 @@ import dns.rrset
 __all__ = ["Answered", "BrowsingClient"]
 
 TIMEOUT = 5.0
+DNS_ATTEMPTS = 3
 DNS_TIMEOUT = 2.0
 
 
@@ -138,10 +139,7 @@ class BrowsingClient:
         """The addresses, from the cache while the TTL allows. Raises OSError when there are none."""
         if time.monotonic() < self._valid_until:
             return self._addresses
-        query = dns.message.make_query(self.host, dns.rdatatype.A)
-        answer, _tcp = dns.query.udp_with_fallback(
-            query, self._resolver, timeout=DNS_TIMEOUT, port=int(self._resolver_port)
-        )
+        answer = self._ask()
         sets = [rrset for rrset in answer.answer if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.CNAME)]
         addresses = tuple(sorted(each.address for rrset in sets if rrset.rdtype == dns.rdatatype.A for each in rrset))
         if not addresses:
@@ -149,3 +147,17 @@ class BrowsingClient:
         self._addresses = addresses
         self._valid_until = time.monotonic() + min(rrset.ttl for rrset in sets)
         return addresses
+
+    def _ask(self) -> dns.message.Message:
+        """The resolver's answer. A lost datagram is asked for again, as every stub resolver does (resolv.conf(5))."""
+        query = dns.message.make_query(self.host, dns.rdatatype.A)
+        for _ in range(DNS_ATTEMPTS - 1):
+            with contextlib.suppress(dns.exception.Timeout):
+                return self._put(query)
+        return self._put(query)
+
+    def _put(self, query: dns.message.Message) -> dns.message.Message:
+        answer, _tcp = dns.query.udp_with_fallback(
+            query, self._resolver, timeout=DNS_TIMEOUT, port=int(self._resolver_port)
+        )
+        return answer
