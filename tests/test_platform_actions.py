@@ -309,10 +309,10 @@ def test_the_source_is_retired_after_the_soak(platforms: Platforms) -> None:
 
 def test_the_source_is_not_retired_during_the_soak(platforms: Platforms) -> None:
     """Before the soak is over the action refuses, names the moment, and changes nothing."""
-    swapped(platforms, timedelta(hours=1))
+    swapped(platforms, timedelta(minutes=90))
     (action,) = actions(platforms.migration(), "decommission")
     before = platforms.heroku.save()
-    with pytest.raises(UnsafePlan, match="the soak lasts another 1d 23h"):
+    with pytest.raises(UnsafePlan, match="the soak lasts another 1d 22h"):
         perform(platforms, action)
     assert platforms.heroku.save() == before
 
