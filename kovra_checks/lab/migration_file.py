@@ -118,7 +118,7 @@ paths = ["/", "/products", "/healthz/db"]
 traffic_log = "traffic.jsonl"
 
 [policy]
-soak = "3s"
+soak = "8s"
 propagation_deadline = "15s"
 action_deadline = "60s"
 quiet_interval = "300ms"
