@@ -109,7 +109,7 @@ class ActionVerdict:
         started: When it began to change the world; null if it did not.
         ended: When its effect was verified, or it failed, or (state `undone`) it was undone; null if it has no end.
         message: Why it failed, or a note of its plan; may be empty.
-        checksum: Of the plan it was part of: what `--apply --plan` pins.
+        checksum: Of its own plan. What `--apply --plan` takes is the one over all plans of the stage.
     """
 
     id: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,6 +32,7 @@ from kovra_checks.stages import STAGES, stage_of
 __all__ = ["join_run", "open_run"]
 
 DEFAULT = "migration.toml"
+LOCAL = re.compile(r"(\d+\*)?popen\b")  # execnet's word for a process on this machine
 
 
 def open_run(config: pytest.Config) -> None:
@@ -103,7 +105,7 @@ def _refuse_what_defeats_gates(config: pytest.Config) -> None:
         raise pytest.UsageError("--rehearse brings its own configuration: do not give --migration or --replay-evidence")
     if getattr(option, "dist", "no") not in ("no", "load", "worksteal"):
         raise pytest.UsageError(f"--dist {option.dist} cannot be used with the suites: they are distributed by stage")
-    if any(not str(spec).startswith(("popen", "1*popen")) and "popen" not in str(spec) for spec in option.tx or []):
+    if not all(LOCAL.match(str(spec)) for spec in option.tx or []):
         raise pytest.UsageError("only local workers (-n N) can be used: they share the run's folder")
 
 
@@ -183,7 +185,7 @@ def _rehearsed(config: pytest.Config, reports: Path) -> str:
 class _Traffic:
     """Keeps the lab's traffic log before the verdict counts it."""
 
-    def __init__(self, keep: Any, reports: Path) -> None:
+    def __init__(self, keep: Callable[[Path], None], reports: Path) -> None:
         self._keep = keep
         self._reports = reports
 
